@@ -1,0 +1,32 @@
+# Each target is a few lines; the rest is in scripts/.
+.DEFAULT_GOAL := help
+.PHONY: help run test prove check fmt schema graphiql clean
+MAKEFLAGS += --no-print-directory
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## Start the server on SQLite with demonstration data
+	@scripts/run
+
+test: ## Run every test on SQLite and Postgres; installs what is missing
+	@scripts/test
+
+prove: ## Run the long proofs in full, on both databases
+	@scripts/prove
+
+check: ## Formatting, lints and licences
+	@scripts/check
+
+fmt: ## Format the Rust code
+	@cargo fmt --all
+
+schema: ## Write schema.graphql from the program
+	@scripts/schema
+
+graphiql: ## Build the GraphiQL page that the program carries
+	@graphiql/build.sh
+
+clean: ## Remove what was built; the data folder stays
+	@cargo clean
+	@rm -rf tests/node/node_modules graphiql/node_modules
