@@ -1,0 +1,27 @@
+//! The database schema of Plant Care, for SQLite and Postgres.
+//!
+//! Each migration is plain SQL with the few type names that differ between the two databases
+//! written in braces; see [`dialect`]. Migrations never import the server's entities: they describe
+//! the schema as it was when they were written.
+
+pub use sea_orm_migration::prelude::*;
+
+mod dialect;
+mod m0001_members;
+mod m0002_care;
+mod m0003_log;
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_members::Migration),
+            Box::new(m0002_care::Migration),
+            Box::new(m0003_log::Migration),
+        ]
+    }
+}

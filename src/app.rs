@@ -1,0 +1,109 @@
+//! The only wiring: everything a use case needs, built once.
+
+use std::sync::Arc;
+
+use sea_orm::{DbBackend, DbErr};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::{KeyError, Keys};
+use crate::database::Database;
+use crate::database::schema::{self, SchemaError};
+use crate::live::Hub;
+use crate::live::bus::Bus;
+use crate::live::follow::Source;
+
+/// What a process is made of.
+#[derive(Clone)]
+pub struct App {
+    /// What is in force.
+    pub config: Arc<Config>,
+    /// Time and ids.
+    pub clock: Clock,
+    /// The database.
+    pub database: Database,
+    /// Keys.
+    pub keys: Keys,
+    /// Wakes this process's subscribers.
+    pub hub: Arc<Hub>,
+    /// Wakes other processes'.
+    pub bus: Bus,
+    /// How many passwords may be hashed at once: as many as there are cores, so that logins cannot
+    /// starve everything else.
+    pub hashing: Arc<Semaphore>,
+    /// Every task that the process started; it waits for them when it stops.
+    pub tasks: TaskTracker,
+    /// Set when the process begins to stop.
+    pub stop: CancellationToken,
+}
+
+/// Why the process could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A key could not be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The database could not be opened.
+    #[error("cannot open the database {url}: {source}")]
+    Database {
+        /// Which, without its password.
+        url: String,
+        /// What it said.
+        source: DbErr,
+    },
+    /// The schema cannot be used.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+}
+
+impl App {
+    /// Builds the process over an existing schema, or one that it migrates first.
+    pub async fn build(config: Config, clock: Clock, migrate: bool) -> Result<Self, StartError> {
+        let database = connect(&config).await?;
+        if migrate {
+            let applied = schema::migrate_up(&database).await?;
+            if applied > 0 {
+                tracing::info!(migrations = applied, "the database was migrated");
+            }
+        }
+        schema::check(&database).await?;
+        let keys = Keys::load(&config)?;
+        let tasks = TaskTracker::new();
+        let stop = CancellationToken::new();
+        let hub = Arc::new(Hub::default());
+        let bus = match database.backend() {
+            DbBackend::Postgres => Bus::postgres(&config.database_url.0, Arc::clone(&hub), &tasks, &stop)
+                .map_err(|source| StartError::Database { url: config.shown_database_url(), source })?,
+            _ => Bus::InProcess,
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            config: Arc::new(config),
+            clock,
+            database,
+            keys,
+            hub,
+            bus,
+            hashing: Arc::new(Semaphore::new(cores)),
+            tasks,
+            stop,
+        })
+    }
+
+    /// What a follower of a stream needs.
+    pub fn live(&self) -> Source {
+        Source { database: self.database.clone(), hub: Arc::clone(&self.hub), stop: self.stop.clone() }
+    }
+}
+
+/// Connects to the configured database.
+pub async fn connect(config: &Config) -> Result<Database, StartError> {
+    let failed = |source| StartError::Database { url: config.shown_database_url(), source };
+    if let Some(folder) = config.sqlite_file().and_then(|file| file.parent().map(ToOwned::to_owned)) {
+        std::fs::create_dir_all(&folder).map_err(|error| failed(DbErr::Custom(error.to_string())))?;
+    }
+    Database::connect(config).await.map_err(failed)
+}

@@ -1,0 +1,108 @@
+//! From a token to the one who is asking; the same for HTTP and websockets. No permissions here.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryTrait as _};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::crypto::Keys;
+use crate::domain::{Member, Viewer};
+use crate::entity::user::UserStatus;
+use crate::entity::{FamilyId, UserId, session, user};
+
+/// How often "last seen" is written at most.
+const SEEN_EVERY: TimeDelta = TimeDelta::seconds(60);
+/// user (16), session (16), epoch (4), expiry in seconds (8).
+const CLAIMS_BYTES: usize = 44;
+
+/// Why a token does not speak for anybody.
+#[derive(Debug)]
+pub enum AuthError {
+    /// It is not one of ours, has expired, or its session or member is no longer.
+    Invalid,
+    /// It could not be checked.
+    Unavailable(DbErr),
+}
+
+/// A new access token. It names the member and her session, and nothing personal; it is sealed, so
+/// that nobody can read or change even that.
+pub fn issue(keys: &Keys, user: &user::Model, session: FamilyId, expires_at: DateTime<Utc>) -> String {
+    let mut claims = Vec::with_capacity(CLAIMS_BYTES);
+    claims.extend_from_slice(user.id.0.as_bytes());
+    claims.extend_from_slice(session.0.as_bytes());
+    claims.extend_from_slice(&user.token_epoch.to_be_bytes());
+    claims.extend_from_slice(&expires_at.timestamp().to_be_bytes());
+    keys.seal_token(&claims)
+}
+
+/// Who sends this `Authorization` value; nobody in particular if there is none.
+pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Viewer, AuthError> {
+    let Some(authorization) = authorization else {
+        return Ok(Viewer::Anonymous);
+    };
+    let (scheme, token) = authorization.split_once(' ').ok_or(AuthError::Invalid)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(AuthError::Invalid);
+    }
+    let claims = read(&app.keys, token.trim()).ok_or(AuthError::Invalid)?;
+    let now = app.clock.now();
+    if claims.expires_at <= now.timestamp() {
+        return Err(AuthError::Invalid);
+    }
+    let alive = session::alive(claims.session, now).filter(session::COLUMN.user_id.eq(claims.user)).into_query();
+    let user = user::Entity::find_by_id(claims.user)
+        .filter(Expr::exists(Query::select().expr(Expr::val(1)).from_subquery(alive, "alive").take()))
+        .one(app.database.reader())
+        .await
+        .map_err(AuthError::Unavailable)?;
+    match user {
+        Some(user) if user.status == UserStatus::Active && user.token_epoch == claims.epoch => {
+            seen(app, &user, now).await;
+            Ok(Viewer::Member(Member { id: user.id, session: claims.session, role: user.role, locale: user.locale }))
+        }
+        _ => Err(AuthError::Invalid),
+    }
+}
+
+struct Claims {
+    user: UserId,
+    session: FamilyId,
+    epoch: i32,
+    expires_at: i64,
+}
+
+fn read(keys: &Keys, token: &str) -> Option<Claims> {
+    let claims: [u8; CLAIMS_BYTES] = keys.open_token(token).ok()?.try_into().ok()?;
+    let (user, rest) = claims.split_first_chunk::<16>()?;
+    let (session, rest) = rest.split_first_chunk::<16>()?;
+    let (epoch, rest) = rest.split_first_chunk::<4>()?;
+    Some(Claims {
+        user: UserId(Uuid::from_bytes(*user)),
+        session: FamilyId(Uuid::from_bytes(*session)),
+        epoch: i32::from_be_bytes(*epoch),
+        expires_at: i64::from_be_bytes(rest.try_into().ok()?),
+    })
+}
+
+/// Writes that the member was seen: the first time at once, then at most once a minute. What she
+/// asked for does not fail with it.
+async fn seen(app: &App, user: &user::Model, now: DateTime<Utc>) {
+    if user.last_seen_at.is_some_and(|seen| now - seen < SEEN_EVERY) {
+        return;
+    }
+    let written = app
+        .database
+        .write_transaction("last_seen", async |transaction| {
+            user::Entity::update_many()
+                .col_expr(user::Column::LastSeenAt, Expr::value(now))
+                .filter(user::Column::Id.eq(user.id))
+                .filter(Expr::col(user::Column::LastSeenAt).is_null().or(Expr::col(user::Column::LastSeenAt).lt(now)))
+                .exec(transaction)
+                .await
+        })
+        .await;
+    if let Err(error) = written {
+        tracing::debug!(%error, user_id = %user.id, "last seen could not be written");
+    }
+}

@@ -1,0 +1,458 @@
+//! Configuration: everything the environment may say, read once and checked.
+//!
+//! Nobody else reads the environment. A wrong value stops the start with one line that names the
+//! variable, what it held, and what it takes.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use url::Url;
+
+/// What is in force for one process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `LISTEN_ADDR`: the address of the public listener.
+    pub listen_addr: SocketAddr,
+    /// `DATA_DIR`: the folder for the database file and the development keys.
+    pub data_dir: PathBuf,
+    /// `DATABASE_URL`: `sqlite://` and a file, or `postgres://`.
+    pub database_url: Secret<String>,
+    /// `DATABASE_MAX_CONNECTIONS`: connections this process opens at most, readers and writer together.
+    pub database_max_connections: u32,
+    /// `SECRET_KEY`: 32 bytes that seal access tokens; `None` in development means the data folder's.
+    pub secret_key: Option<Secret<[u8; 32]>>,
+    /// `ENCRYPTION_KEY`: 32 bytes that wrap the members' data keys; `None` as above.
+    pub encryption_key: Option<Secret<[u8; 32]>>,
+    /// `ENVIRONMENT`: development or production.
+    pub environment: Environment,
+    /// `LOG_FORMAT`: json or pretty.
+    pub log_format: LogFormat,
+    /// `RUST_LOG`: what to log, as tracing's filter directives.
+    pub log_filter: String,
+    /// `ALLOWED_ORIGINS`: origins besides the server's own whose pages may call it.
+    pub allowed_origins: Vec<String>,
+    /// `INTROSPECTION`: whether `__schema` answers.
+    pub introspection: bool,
+    /// `ACCESS_TOKEN_MINUTES`: how long an access token is good for.
+    pub access_token_life: Duration,
+    /// `DRAIN_SECONDS`: how long open work may take to finish after SIGTERM.
+    pub drain: Duration,
+    /// `LIMIT_...`: what one request may ask for.
+    pub limits: Limits,
+}
+
+/// What one request may ask for.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// `LIMIT_BODY_BYTES`: the body of an HTTP request.
+    pub body_bytes: usize,
+    /// `LIMIT_DOCUMENT_BYTES`: the text of a GraphQL document.
+    pub document_bytes: usize,
+    /// `LIMIT_DEPTH`: how deep fields may nest.
+    pub depth: usize,
+    /// `LIMIT_INTROSPECTION_DEPTH`: how deep they may nest below `__schema` and `__type`.
+    pub introspection_depth: usize,
+    /// `LIMIT_NODES`: fields of a document, fragments counted where they are used.
+    pub nodes: usize,
+    /// `LIMIT_ALIASES`: aliases of a document.
+    pub aliases: usize,
+    /// `LIMIT_DIRECTIVES`: directives of a document.
+    pub directives: usize,
+    /// `LIMIT_ROOT_FIELDS`: fields of the operation itself.
+    pub root_fields: usize,
+    /// `LIMIT_COST`: objects a request may ask for; a page counts as its size.
+    pub cost: usize,
+    /// `LIMIT_PAGE_SIZE`: the largest `first` or `last`.
+    pub page_size: usize,
+    /// `LIMIT_OPERATION_SECONDS`: how long a query or mutation may take.
+    pub operation: Duration,
+    /// `LIMIT_WEBSOCKET_MESSAGE_BYTES`: one message from a websocket client.
+    pub websocket_message_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 256 * 1024,
+            document_bytes: 16 * 1024,
+            depth: 12,
+            introspection_depth: 20,
+            nodes: 500,
+            aliases: 30,
+            directives: 50,
+            root_fields: 20,
+            cost: 5_000,
+            page_size: 100,
+            operation: Duration::from_secs(10),
+            websocket_message_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// Where the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// One machine, one person: loopback only, keys made as needed.
+    Development,
+    /// Real members: nothing is guessed.
+    Production,
+}
+
+impl FromStr for Environment {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "development" => Ok(Self::Development),
+            "production" => Ok(Self::Production),
+            _ => Err(()),
+        }
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line, for collectors.
+    Json,
+    /// Coloured lines, for people.
+    Pretty,
+}
+
+impl FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "json" => Ok(Self::Json),
+            "pretty" => Ok(Self::Pretty),
+            _ => Err(()),
+        }
+    }
+}
+
+/// A value that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret<T>(pub T);
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A variable with a value it does not take.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}={held} is not valid: it takes {takes}")]
+pub struct ConfigError {
+    variable: &'static str,
+    held: String,
+    takes: &'static str,
+}
+
+/// Where settings come from: a function from a variable's name to its value.
+pub type Source<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Config {
+    /// Reads the process's environment and, in development, a `.env` file beside it.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        let production = var("ENVIRONMENT").as_deref() == Some("production");
+        let file: Vec<(String, String)> = if production {
+            Vec::new()
+        } else {
+            dotenvy::dotenv_iter().map(|lines| lines.flatten().collect()).unwrap_or_default()
+        };
+        Self::from_source(&|name| {
+            var(name).or_else(|| file.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()))
+        })
+    }
+
+    /// Reads any source of settings.
+    pub fn from_source(source: Source<'_>) -> Result<Self, ConfigError> {
+        let reader = Reader(source);
+        let environment = reader.parse("ENVIRONMENT", Environment::Development, "development or production")?;
+        let development = environment == Environment::Development;
+        let data_dir = PathBuf::from(reader.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()));
+        let database_url = reader.text("DATABASE_URL").unwrap_or_else(|| default_database_url(&data_dir));
+        check_database_url(&database_url)?;
+        let listen_addr: SocketAddr =
+            reader.parse("LISTEN_ADDR", ([127, 0, 0, 1], 8000).into(), "an address such as 127.0.0.1:8000")?;
+        if development && !listen_addr.ip().is_loopback() {
+            return Err(ConfigError {
+                variable: "LISTEN_ADDR",
+                held: listen_addr.to_string(),
+                takes: "a loopback address in development (set ENVIRONMENT=production to serve others)",
+            });
+        }
+        let log_format = if development { LogFormat::Pretty } else { LogFormat::Json };
+        let log_filter = reader.text("RUST_LOG").unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn".to_owned());
+        Ok(Self {
+            listen_addr,
+            data_dir,
+            database_url: Secret(database_url),
+            database_max_connections: reader.within("DATABASE_MAX_CONNECTIONS", 10, 2..=1000, "2 to 1000")?,
+            secret_key: reader.key("SECRET_KEY", development)?,
+            encryption_key: reader.key("ENCRYPTION_KEY", development)?,
+            environment,
+            log_format: reader.parse("LOG_FORMAT", log_format, "json or pretty")?,
+            log_filter: check_log_filter(log_filter)?,
+            allowed_origins: reader.origins("ALLOWED_ORIGINS")?,
+            introspection: reader.parse("INTROSPECTION", development, "true or false")?,
+            access_token_life: minutes(reader.within("ACCESS_TOKEN_MINUTES", 15, 1..=1440, "1 to 1440 minutes")?),
+            drain: seconds(reader.within("DRAIN_SECONDS", 8, 0..=600, "0 to 600 seconds")?),
+            limits: reader.limits()?,
+        })
+    }
+
+    /// The database's address without its password.
+    pub fn shown_database_url(&self) -> String {
+        mask_password(&self.database_url.0)
+    }
+
+    /// The file of a SQLite database.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let file = self.database_url.0.strip_prefix("sqlite://")?;
+        Some(PathBuf::from(file.split('?').next().unwrap_or(file)))
+    }
+
+    /// Every setting and what is in force, secrets masked: what `plant-care config` prints.
+    pub fn table(&self) -> Vec<(&'static str, String)> {
+        let key = |key: &Option<Secret<_>>| match key {
+            Some(_) => "***".to_owned(),
+            None => format!("made in {}", self.data_dir.display()),
+        };
+        let limits = &self.limits;
+        vec![
+            ("ENVIRONMENT", format!("{:?}", self.environment).to_lowercase()),
+            ("LISTEN_ADDR", self.listen_addr.to_string()),
+            ("DATA_DIR", self.data_dir.display().to_string()),
+            ("DATABASE_URL", self.shown_database_url()),
+            ("DATABASE_MAX_CONNECTIONS", self.database_max_connections.to_string()),
+            ("SECRET_KEY", key(&self.secret_key)),
+            ("ENCRYPTION_KEY", key(&self.encryption_key)),
+            ("ACCESS_TOKEN_MINUTES", (self.access_token_life.as_secs() / 60).to_string()),
+            ("ALLOWED_ORIGINS", self.allowed_origins.join(",")),
+            ("INTROSPECTION", self.introspection.to_string()),
+            ("DRAIN_SECONDS", self.drain.as_secs().to_string()),
+            ("LOG_FORMAT", format!("{:?}", self.log_format).to_lowercase()),
+            ("RUST_LOG", self.log_filter.clone()),
+            ("LIMIT_BODY_BYTES", limits.body_bytes.to_string()),
+            ("LIMIT_DOCUMENT_BYTES", limits.document_bytes.to_string()),
+            ("LIMIT_DEPTH", limits.depth.to_string()),
+            ("LIMIT_INTROSPECTION_DEPTH", limits.introspection_depth.to_string()),
+            ("LIMIT_NODES", limits.nodes.to_string()),
+            ("LIMIT_ALIASES", limits.aliases.to_string()),
+            ("LIMIT_DIRECTIVES", limits.directives.to_string()),
+            ("LIMIT_ROOT_FIELDS", limits.root_fields.to_string()),
+            ("LIMIT_COST", limits.cost.to_string()),
+            ("LIMIT_PAGE_SIZE", limits.page_size.to_string()),
+            ("LIMIT_OPERATION_SECONDS", limits.operation.as_secs().to_string()),
+            ("LIMIT_WEBSOCKET_MESSAGE_BYTES", limits.websocket_message_bytes.to_string()),
+        ]
+    }
+}
+
+/// One variable of the process's environment.
+///
+/// Besides [`Config`] only the command line asks, for what belongs to a command and not to the server.
+pub(crate) fn var(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+struct Reader<'a>(Source<'a>);
+
+impl Reader<'_> {
+    fn text(&self, variable: &str) -> Option<String> {
+        (self.0)(variable).filter(|value| !value.is_empty())
+    }
+
+    fn parse<T: FromStr>(&self, variable: &'static str, default: T, takes: &'static str) -> Result<T, ConfigError> {
+        match self.text(variable) {
+            None => Ok(default),
+            Some(held) => held.parse().map_err(|_| ConfigError { variable, held, takes }),
+        }
+    }
+
+    fn within<T>(
+        &self,
+        variable: &'static str,
+        default: T,
+        range: std::ops::RangeInclusive<T>,
+        takes: &'static str,
+    ) -> Result<T, ConfigError>
+    where
+        T: FromStr + PartialOrd + fmt::Display,
+    {
+        let value = self.parse(variable, default, takes)?;
+        if range.contains(&value) {
+            Ok(value)
+        } else {
+            Err(ConfigError { variable, held: value.to_string(), takes })
+        }
+    }
+
+    fn key(&self, variable: &'static str, optional: bool) -> Result<Option<Secret<[u8; 32]>>, ConfigError> {
+        const TAKES: &str = "32 random bytes in base64, as `openssl rand -base64 32` prints";
+        match self.text(variable) {
+            None if optional => Ok(None),
+            None => Err(ConfigError { variable, held: String::new(), takes: TAKES }),
+            Some(held) => match STANDARD.decode(held.trim()).ok().and_then(|bytes| bytes.try_into().ok()) {
+                Some(key) => Ok(Some(Secret(key))),
+                None => Err(ConfigError { variable, held: "***".to_owned(), takes: TAKES }),
+            },
+        }
+    }
+
+    fn origins(&self, variable: &'static str) -> Result<Vec<String>, ConfigError> {
+        let list = self.text(variable).unwrap_or_default();
+        list.split(',')
+            .map(str::trim)
+            .filter(|origin| !origin.is_empty())
+            .map(|origin| match Url::parse(origin) {
+                Ok(url) if url.origin().is_tuple() && url.path() == "/" => Ok(url.origin().ascii_serialization()),
+                _ => Err(ConfigError {
+                    variable,
+                    held: origin.to_owned(),
+                    takes: "origins such as https://app.example.org, separated by commas",
+                }),
+            })
+            .collect()
+    }
+
+    fn limits(&self) -> Result<Limits, ConfigError> {
+        const BYTES: &str = "a number of bytes from 1024 to 67108864";
+        const COUNT: &str = "a number from 1 to 1000000";
+        let bytes = |variable, default| self.within(variable, default, 1024..=64 * 1024 * 1024, BYTES);
+        let count = |variable, default| self.within(variable, default, 1..=1_000_000, COUNT);
+        let usual = Limits::default();
+        Ok(Limits {
+            body_bytes: bytes("LIMIT_BODY_BYTES", usual.body_bytes)?,
+            document_bytes: bytes("LIMIT_DOCUMENT_BYTES", usual.document_bytes)?,
+            depth: count("LIMIT_DEPTH", usual.depth)?,
+            introspection_depth: count("LIMIT_INTROSPECTION_DEPTH", usual.introspection_depth)?,
+            nodes: count("LIMIT_NODES", usual.nodes)?,
+            aliases: count("LIMIT_ALIASES", usual.aliases)?,
+            directives: count("LIMIT_DIRECTIVES", usual.directives)?,
+            root_fields: count("LIMIT_ROOT_FIELDS", usual.root_fields)?,
+            cost: count("LIMIT_COST", usual.cost)?,
+            page_size: count("LIMIT_PAGE_SIZE", usual.page_size)?,
+            operation: seconds(self.within(
+                "LIMIT_OPERATION_SECONDS",
+                usual.operation.as_secs(),
+                1..=600,
+                "1 to 600 seconds",
+            )?),
+            websocket_message_bytes: bytes("LIMIT_WEBSOCKET_MESSAGE_BYTES", usual.websocket_message_bytes)?,
+        })
+    }
+}
+
+fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+fn minutes(number: u64) -> Duration {
+    Duration::from_secs(number * 60)
+}
+
+fn default_database_url(data_dir: &std::path::Path) -> String {
+    format!("sqlite://{}/plant-care.db", data_dir.display())
+}
+
+fn check_database_url(url: &str) -> Result<(), ConfigError> {
+    let sqlite_file = url.strip_prefix("sqlite://").is_some_and(|file| !file.is_empty() && !file.contains(":memory:"));
+    if sqlite_file || url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(());
+    }
+    Err(ConfigError {
+        variable: "DATABASE_URL",
+        held: mask_password(url),
+        takes: "sqlite:// and a file's path, or postgres://user:password@host/database",
+    })
+}
+
+fn check_log_filter(filter: String) -> Result<String, ConfigError> {
+    match tracing_subscriber::EnvFilter::try_new(&filter) {
+        Ok(_) => Ok(filter),
+        Err(_) => Err(ConfigError {
+            variable: "RUST_LOG",
+            held: filter,
+            takes: "filter directives such as info,plant_care=debug",
+        }),
+    }
+}
+
+/// A URL as it may be shown: with its password masked.
+fn mask_password(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => match parsed.set_password(Some("***")) {
+            Ok(()) => parsed.to_string(),
+            Err(()) => "***".to_owned(),
+        },
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_source(&|name| {
+            settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn complaint(settings: &[(&str, &str)]) -> String {
+        read(settings).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_serve_one_machine() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.listen_addr.to_string(), "127.0.0.1:8000");
+        assert_eq!(config.database_url.0, "sqlite://data/plant-care.db");
+        assert_eq!(config.environment, Environment::Development);
+        assert!(config.introspection);
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_it_takes() {
+        assert_eq!(
+            complaint(&[("DRAIN_SECONDS", "soon")]),
+            "DRAIN_SECONDS=soon is not valid: it takes 0 to 600 seconds"
+        );
+        assert!(complaint(&[("DATABASE_URL", "mysql://x")]).starts_with("DATABASE_URL=mysql://x is not valid"));
+        assert!(complaint(&[("DATABASE_URL", "sqlite::memory:")]).starts_with("DATABASE_URL="));
+        assert!(complaint(&[("LISTEN_ADDR", "0.0.0.0:80")]).contains("loopback"));
+        assert!(complaint(&[("LIMIT_DEPTH", "0")]).starts_with("LIMIT_DEPTH=0"));
+        assert!(complaint(&[("ALLOWED_ORIGINS", "nowhere")]).starts_with("ALLOWED_ORIGINS=nowhere"));
+        assert!(complaint(&[("RUST_LOG", "a=b=c")]).starts_with("RUST_LOG=a=b=c"));
+    }
+
+    #[test]
+    fn production_demands_keys_and_never_shows_them() {
+        assert!(complaint(&[("ENVIRONMENT", "production")]).starts_with("SECRET_KEY="));
+        let bad = complaint(&[("ENVIRONMENT", "production"), ("SECRET_KEY", "hunter2")]);
+        assert!(bad.starts_with("SECRET_KEY=***") && !bad.contains("hunter2"));
+        let key = STANDARD.encode([7; 32]);
+        let config =
+            read(&[("ENVIRONMENT", "production"), ("SECRET_KEY", &key), ("ENCRYPTION_KEY", &key)]).unwrap();
+        assert!(!config.introspection);
+        let shown = format!("{:?} {:?}", config, config.table());
+        assert!(!shown.contains(&key) && !shown.contains("[7, 7"));
+    }
+
+    #[test]
+    fn a_database_password_is_masked() {
+        let config = read(&[("DATABASE_URL", "postgres://care:hunter2@db/care")]).unwrap();
+        let shown = format!("{:?} {:?}", config, config.table());
+        assert!(!shown.contains("hunter2") && shown.contains("care:***@db"));
+    }
+}

@@ -1,0 +1,165 @@
+//! The database: connecting, and the one way to write. No queries.
+
+pub mod schema;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _, sqlx,
+};
+use tracing::Instrument as _;
+
+use crate::config::Config;
+
+/// How long a statement waits for another program's lock on a SQLite file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a transaction is tried that Postgres ended to resolve a conflict.
+const ATTEMPTS: usize = 5;
+
+/// The connections to SQLite or Postgres.
+///
+/// SQLite has many readers and one writer, whose pool of a single connection is also the fair queue
+/// of all who want to write. On Postgres both are the same pool.
+#[derive(Clone, Debug)]
+pub struct Database {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    statements: Arc<AtomicU64>,
+}
+
+/// An error that may hold the database's.
+pub trait HasDatabaseError: From<DbErr> {
+    /// The database's error, if that is what it is.
+    fn database_error(&self) -> Option<&DbErr>;
+}
+
+impl HasDatabaseError for DbErr {
+    fn database_error(&self) -> Option<&DbErr> {
+        Some(self)
+    }
+}
+
+impl Database {
+    /// Connects; a SQLite file is created if it is missing.
+    pub async fn connect(config: &Config) -> Result<Self, DbErr> {
+        let statements = Arc::new(AtomicU64::new(0));
+        let most = config.database_max_connections;
+        let url = &config.database_url.0;
+        let (reader, writer) = if url.starts_with("sqlite") {
+            // The writer first: it is the one that may create the file.
+            let writer = open(url, 1, &statements).await?;
+            (open(url, most - 1, &statements).await?, writer)
+        } else {
+            let pool = open(url, most, &statements).await?;
+            (pool.clone(), pool)
+        };
+        Ok(Self { reader, writer, statements })
+    }
+
+    /// The connections to read from. Never inside a write transaction: that one has its own.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> DbBackend {
+        self.reader.get_database_backend()
+    }
+
+    /// Statements run so far, transactions' control statements not counted.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Runs `work` in a transaction: IMMEDIATE on SQLite, READ COMMITTED on Postgres, where it is run
+    /// again if the database ended it to resolve a conflict. An error rolls everything back.
+    pub async fn write_transaction<T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
+    where
+        E: HasDatabaseError,
+        F: AsyncFn(&DatabaseTransaction) -> Result<T, E>,
+    {
+        let mut attempt = 1;
+        loop {
+            let span = tracing::debug_span!("write_transaction", transaction.name = name, attempt);
+            let outcome = self.attempt(&work).instrument(span).await;
+            match outcome {
+                Err(error) if attempt < ATTEMPTS && error.database_error().is_some_and(is_conflict) => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn attempt<T, E, F>(&self, work: &F) -> Result<T, E>
+    where
+        E: HasDatabaseError,
+        F: AsyncFn(&DatabaseTransaction) -> Result<T, E>,
+    {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        #[expect(clippy::disallowed_methods, reason = "the one place that begins a transaction")]
+        let transaction = self.writer.begin_with_options(options).await?;
+        match work(&transaction).await {
+            Ok(value) => {
+                transaction.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The error that ended it says more than a failure to roll back would.
+                if let Err(rollback) = transaction.rollback().await {
+                    tracing::debug!(error = %rollback, "a transaction could not be rolled back");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes all connections; what is checked out is waited for.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.writer.close().await?;
+        self.reader.close().await
+    }
+}
+
+async fn open(url: &str, connections: u32, statements: &Arc<AtomicU64>) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // Every commit reaches the disk before anybody is told of it.
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(BUSY_TIMEOUT)
+        });
+    let mut connection = sea_orm::Database::connect(options).await?;
+    let counter = Arc::clone(statements);
+    connection.set_metric_callback(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    Ok(connection)
+}
+
+/// Whether Postgres gave up the transaction so that another could go on (40001, 40P01).
+fn is_conflict(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    match &**error {
+        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("40001" | "40P01")),
+        _ => false,
+    }
+}

@@ -1,0 +1,77 @@
+//! A member's feed: what concerns her, over all her requests, and how much of it she has not read.
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, Set};
+
+use super::{Error, Member, timeline};
+use crate::app::App;
+use crate::database::Database;
+use crate::entity::stream_entry::Level;
+use crate::entity::{UserId, read_cursor};
+use crate::live::bus::Wake;
+use crate::live::follow::{Access, Gate};
+use crate::live::log::{self, Entry};
+use crate::live::{Cursor, Stream};
+
+/// Entries of the feed that the member has not read and can still be given.
+pub async fn unread(database: &Database, member: UserId) -> Result<i64, DbErr> {
+    let extent = log::extent(database.reader(), Stream::User(member)).await?;
+    let read = read_position(database, member).await?;
+    Ok(extent.last - read.max(extent.floor).min(extent.last))
+}
+
+/// Moves the read position to `cursor`, never back, and tells the member's other devices.
+pub async fn mark_read(app: &App, viewer: &Member, cursor: Cursor) -> Result<(), Error> {
+    // Not at the top: its `max` would hide the one of numbers.
+    use sea_orm::sea_query::ExprTrait as _;
+    timeline::stand(&app.database, &cursor).await?;
+    let stream = Stream::User(viewer.id);
+    let row = read_cursor::ActiveModel {
+        stream: Set(stream.to_string()),
+        user_id: Set(viewer.id),
+        last_seq: Set(cursor.seq),
+    };
+    app.write("mark_feed_read", async |write| {
+        let further = Expr::col((read_cursor::Entity, read_cursor::Column::LastSeq)).lt(cursor.seq);
+        read_cursor::Entity::insert(row.clone())
+            .on_conflict(
+                OnConflict::columns([read_cursor::Column::Stream, read_cursor::Column::UserId])
+                    .update_column(read_cursor::Column::LastSeq)
+                    .action_and_where(further)
+                    .to_owned(),
+            )
+            .exec_without_returning(write.transaction)
+            .await?;
+        Ok(())
+    })
+    .await?;
+    let read = read_position(&app.database, viewer.id).await?;
+    app.wake(Wake::Read(stream, read));
+    Ok(())
+}
+
+async fn read_position(database: &Database, member: UserId) -> Result<i64, DbErr> {
+    let row = read_cursor::Entity::find()
+        .filter(read_cursor::Column::Stream.eq(Stream::User(member).to_string()))
+        .filter(read_cursor::Column::UserId.eq(member))
+        .one(database.reader())
+        .await?;
+    Ok(row.map_or(0, |row| row.last_seq))
+}
+
+/// The gate before a feed: it is its member's alone, and she may not care for what is not loud.
+#[derive(Clone, Copy, Debug)]
+pub struct FeedGate {
+    /// The least loud entries she wants.
+    pub minimum: Option<Level>,
+}
+
+impl Gate for FeedGate {
+    async fn access(&self) -> Result<Access, DbErr> {
+        Ok(Access::All)
+    }
+
+    fn wants(&self, entry: &Entry) -> bool {
+        self.minimum.is_none_or(|minimum| entry.level >= minimum)
+    }
+}

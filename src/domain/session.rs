@@ -1,0 +1,142 @@
+//! Sessions: logging in, staying in, and out.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _};
+
+use super::values::{Email, Password};
+use super::{Error, Member, Reason};
+use crate::app::App;
+use crate::auth;
+use crate::crypto;
+use crate::entity::user::UserStatus;
+use crate::entity::{FamilyId, SessionId, session, user};
+
+/// How long a refresh token waits to be used.
+const REFRESH_DAYS: i64 = 30;
+
+/// A hash that no password has: verifying against it takes as long as against a real one, so that
+/// nobody can tell by the time whether an account exists. The hash is of 32 random bytes.
+const NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$Zm9yIG5vYm9keSBhdCBhbGw$\
+    kzaAc8LE7r7WyS3SN0oFnQBvHcpJlS0mB7v0tV2aGmk";
+
+/// What a member gets who logged in.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Opaque; sent with each request.
+    pub access_token: String,
+    /// When the access token expires.
+    pub expires_at: DateTime<Utc>,
+    /// Opaque; good for one refresh.
+    pub refresh_token: String,
+    /// The member.
+    pub user: user::Model,
+}
+
+/// Opens a session for whoever knows the password.
+pub async fn login(app: &App, email: &Email, password: &str) -> Result<Opened, Error> {
+    let index = app.keys.email_index(email.as_ref());
+    let found = user::by_email_index(index).one(app.database.reader()).await?;
+    let hash = found.as_ref().map_or(NO_PASSWORD, |user| &user.password_hash).to_owned();
+    let password = password.to_owned();
+    let matches = hashing(app, move || crypto::verify_password(&password, &hash)).await?;
+    match found {
+        Some(user) if matches && user.status == UserStatus::Active => {
+            let family = FamilyId(app.clock.new_id());
+            let (opened, row) = open(app, user, family);
+            app.write("login", async |write| {
+                row.clone().into_active_model().insert(write.transaction).await?;
+                Ok(())
+            })
+            .await?;
+            Ok(opened)
+        }
+        _ => Err(Reason::InvalidCredentials.into()),
+    }
+}
+
+/// Exchanges a refresh token for a new pair. A token that comes a second time was stolen, from her or
+/// by her: its whole session ends.
+pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
+    let hash = crypto::sha256(refresh_token.as_bytes());
+    let (outcome, _) = app
+        .write("refresh_session", async |write| {
+            let found = session::Entity::find()
+                .filter(session::COLUMN.refresh_token_hash.eq(hash.clone()))
+                .find_also_related(user::Entity)
+                .one(write.transaction)
+                .await?;
+            let Some((used, Some(user))) = found else {
+                return Ok(None);
+            };
+            let revoked = revoke(write, session::Column::Id.eq(used.id)).await?;
+            if revoked == 0 {
+                revoke(write, session::Column::Family.eq(used.family)).await?;
+                return Ok(None);
+            }
+            if used.expires_at <= write.now || user.status != UserStatus::Active {
+                return Ok(None);
+            }
+            let (opened, row) = open(app, user, used.family);
+            row.into_active_model().insert(write.transaction).await?;
+            Ok(Some(opened))
+        })
+        .await?;
+    // Refused only after the commit: the revocation of a reused token's family must stay.
+    outcome.ok_or_else(|| Reason::InvalidCredentials.into())
+}
+
+/// Ends the viewer's session: its access and refresh tokens are worthless from now on.
+pub async fn logout(app: &App, viewer: &Member) -> Result<(), Error> {
+    app.write("logout", async |write| revoke(write, session::Column::Family.eq(viewer.session)).await).await?;
+    Ok(())
+}
+
+/// A new pair of tokens for a member, and the row that makes the refresh token good.
+pub(super) fn open(app: &App, user: user::Model, family: FamilyId) -> (Opened, session::Model) {
+    let now = app.clock.now();
+    let life = TimeDelta::from_std(app.config.access_token_life).unwrap_or(TimeDelta::zero());
+    let expires_at = now + life;
+    let (refresh_token, refresh_token_hash) = crypto::new_refresh_token();
+    let row = session::Model {
+        id: SessionId(app.clock.new_id()),
+        user_id: user.id,
+        family,
+        refresh_token_hash,
+        created_at: now,
+        expires_at: now + TimeDelta::days(REFRESH_DAYS),
+        revoked_at: None,
+    };
+    let access_token = auth::issue(&app.keys, &user, family, expires_at);
+    (Opened { access_token, expires_at, refresh_token, user }, row)
+}
+
+/// Hashes a password for a new account.
+pub(super) async fn hash(app: &App, password: Password) -> Result<String, Error> {
+    Ok(hashing(app, move || crypto::hash_password(password.as_ref())).await??)
+}
+
+/// Runs a slow hash off the async threads, a few at a time.
+async fn hashing<T: Send + 'static>(app: &App, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    let turn = Arc::clone(&app.hashing).acquire_owned().await.map_err(|_| Error::Interrupted)?;
+    app.tasks
+        .spawn_blocking(move || {
+            let value = work();
+            drop(turn);
+            value
+        })
+        .await
+        .map_err(|_| Error::Interrupted)
+}
+
+async fn revoke(write: &super::Write<'_>, which: impl sea_orm::sea_query::IntoCondition) -> Result<u64, Error> {
+    let revoked = session::Entity::update_many()
+        .col_expr(session::Column::RevokedAt, Expr::value(write.now))
+        .filter(which)
+        .filter(session::COLUMN.revoked_at.is_null())
+        .exec(write.transaction)
+        .await?;
+    Ok(revoked.rows_affected)
+}

@@ -1,0 +1,137 @@
+//! The one way to write: rows and events in one transaction, subscribers woken after it.
+
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use sea_orm::DatabaseTransaction;
+use uuid::Uuid;
+
+use super::Error;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::entity::event::EventKind;
+use crate::entity::stream_entry::Level;
+use crate::entity::{EventId, PlantId, UserId, care_request};
+use crate::live::Stream;
+use crate::live::bus::Wake;
+use crate::live::log::{self, Appended, NewEvent};
+
+/// A write under way: the transaction, its time, and the events it will end with.
+pub struct Write<'t> {
+    /// The transaction; every statement of the write goes through it.
+    pub transaction: &'t DatabaseTransaction,
+    /// When the write began.
+    pub now: DateTime<Utc>,
+    clock: &'t Clock,
+    outbox: Mutex<Vec<NewEvent>>,
+}
+
+/// Something that happened to a care request.
+pub struct Happening<'a> {
+    /// What.
+    pub kind: EventKind,
+    /// The request, with the caretaker that is concerned.
+    pub request: &'a care_request::Model,
+    /// Who did it; `None` where time did.
+    pub actor: Option<UserId>,
+    /// Whom it concerns besides the owner and the caretaker.
+    pub others: &'a [UserId],
+    /// The plant it is about.
+    pub plant: Option<PlantId>,
+    /// The row it tells of.
+    pub subject: Option<Uuid>,
+    /// When it happened by the client's clock, if not now.
+    pub occurred_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> Happening<'a> {
+    /// Something about the request itself.
+    pub fn new(kind: EventKind, request: &'a care_request::Model, actor: Option<UserId>) -> Self {
+        Self { kind, request, actor, others: &[], plant: None, subject: None, occurred_at: None }
+    }
+}
+
+impl Write<'_> {
+    /// A new id.
+    pub fn new_id(&self) -> Uuid {
+        self.clock.new_id()
+    }
+
+    /// Has the write end with this event. It goes to the request's timeline, unless it is about an
+    /// offer, and to the feeds of all it concerns but the one who did it.
+    pub fn record(&self, happening: &Happening<'_>) -> EventId {
+        let id = EventId(self.new_id());
+        let request = happening.request;
+        let (level, in_timeline) = loudness(happening.kind);
+        let concerned = [Some(request.owner_id), request.caretaker_id].into_iter().flatten();
+        let mut feeds: Vec<_> = concerned
+            .chain(happening.others.iter().copied())
+            .filter(|user| Some(*user) != happening.actor)
+            .map(Stream::User)
+            .collect();
+        feeds.sort_unstable();
+        feeds.dedup();
+        let timeline = in_timeline.then_some(Stream::Care(request.id));
+        let event = NewEvent {
+            id,
+            kind: happening.kind,
+            care_request: Some(request.id),
+            plant: happening.plant,
+            actor: happening.actor,
+            subject: happening.subject,
+            occurred_at: happening.occurred_at,
+            traceparent: None,
+            places: timeline.into_iter().chain(feeds).map(|stream| (stream, level)).collect(),
+        };
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        id
+    }
+}
+
+/// How loud an event is, and whether it is in the request's timeline: what all its parties may know.
+fn loudness(kind: EventKind) -> (Level, bool) {
+    match kind {
+        EventKind::RequestPublished | EventKind::CareRecorded => (Level::Info, true),
+        EventKind::RequestAccepted
+        | EventKind::CareStarted
+        | EventKind::CareEnded
+        | EventKind::CareConfirmed
+        | EventKind::EndedEarly
+        | EventKind::CommentAdded => (Level::Notice, true),
+        EventKind::RequestCancelled | EventKind::RequestExpired | EventKind::RequestReopened => (Level::Warning, true),
+        EventKind::CaretakerWithdrew => (Level::Critical, true),
+        EventKind::OfferReceived | EventKind::OfferDeclined => (Level::Notice, false),
+        EventKind::OfferWithdrawn => (Level::Info, false),
+    }
+}
+
+impl App {
+    /// Runs `work` in a write transaction, appends the events it recorded, commits, and wakes whoever
+    /// follows their streams.
+    pub async fn write<T, F>(&self, name: &'static str, work: F) -> Result<(T, Vec<Appended>), Error>
+    where
+        F: AsyncFn(&Write<'_>) -> Result<T, Error>,
+    {
+        let (value, appended) = self
+            .database
+            .write_transaction(name, async |transaction| {
+                let write =
+                    Write { transaction, now: self.clock.now(), clock: &self.clock, outbox: Mutex::default() };
+                let value = work(&write).await?;
+                let events = write.outbox.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let appended = log::append(transaction, &self.clock, events).await?;
+                Ok::<_, Error>((value, appended))
+            })
+            .await?;
+        for entry in &appended {
+            self.wake(Wake::Moved(entry.stream, entry.seq));
+        }
+        Ok((value, appended))
+    }
+
+    /// Wakes the subscribers of this process and of all others.
+    pub fn wake(&self, wake: Wake) {
+        wake.tell(&self.hub);
+        self.bus.tell(wake);
+    }
+}

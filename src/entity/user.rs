@@ -1,0 +1,76 @@
+//! Members.
+
+use sea_orm::entity::prelude::*;
+
+use super::UserId;
+
+/// A member. The e-mail address is sealed with the member's own data key and found by a keyed
+/// blind index; destroying `data_key_wrapped` erases it.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: UserId,
+    pub display_name: String,
+    pub email_index: Vec<u8>,
+    pub email_sealed: Vec<u8>,
+    pub data_key_wrapped: Vec<u8>,
+    pub password_hash: String,
+    pub role: Role,
+    pub botanist_status: BotanistStatus,
+    pub status: UserStatus,
+    pub locale: Locale,
+    pub timezone: String,
+    /// Plants she can look after at the same time, over all her care requests.
+    pub capacity_plants: i32,
+    /// Raised to make every access token issued before worthless.
+    pub token_epoch: i32,
+    pub last_seen_at: Option<DateTimeUtc>,
+    pub created_at: DateTimeUtc,
+    pub version: i64,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What a member may do beyond her own matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Role {
+    Member,
+    Moderator,
+    Admin,
+}
+
+/// Whether the server knows her as a botanist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum BotanistStatus {
+    None,
+    Pending,
+    Verified,
+    Revoked,
+}
+
+/// The state of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum UserStatus {
+    Active,
+    Suspended,
+    Erased,
+}
+
+/// A language we write to people in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Locale {
+    #[default]
+    En,
+    Fr,
+}
+
+/// The member behind an e-mail address, by its blind index.
+pub fn by_email_index(index: Vec<u8>) -> Select<Entity> {
+    Entity::find().filter(COLUMN.email_index.eq(index))
+}

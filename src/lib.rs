@@ -1,0 +1,11 @@
+//! tmp
+
+pub mod app;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod crypto;
+pub mod database;
+pub mod domain;
+pub mod entity;
+pub mod live;

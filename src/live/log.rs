@@ -1,0 +1,262 @@
+//! The log: appending in the writer's transaction, and reading.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+};
+use uuid::Uuid;
+
+use super::{Cursor, Stream};
+use crate::clock::Clock;
+use crate::entity::event::EventKind;
+use crate::entity::stream_entry::Level;
+use crate::entity::{CareRequestId, EventId, PlantId, UserId, event, stream, stream_entry};
+
+/// A fact to be stored, and its places in streams.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its id, made by the clock.
+    pub id: EventId,
+    /// What happened.
+    pub kind: EventKind,
+    /// The request it is about.
+    pub care_request: Option<CareRequestId>,
+    /// The plant it is about.
+    pub plant: Option<PlantId>,
+    /// Who did it.
+    pub actor: Option<UserId>,
+    /// The row it tells of.
+    pub subject: Option<Uuid>,
+    /// When it happened by the client's clock, if not now.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// The W3C trace context of the mutation.
+    pub traceparent: Option<String>,
+    /// The streams it is put into, and how loud it is in each.
+    pub places: Vec<(Stream, Level)>,
+}
+
+/// The place that an event was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The stream.
+    pub stream: Stream,
+    /// Its number there.
+    pub seq: i64,
+    /// The event.
+    pub event: EventId,
+}
+
+/// An entry of a stream with its event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number in the stream.
+    pub seq: i64,
+    /// How loud it is there.
+    pub level: Level,
+    /// The event.
+    pub event: event::Model,
+}
+
+/// A stream's head and floor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// The newest entry's number; 0 in an empty stream.
+    pub last: i64,
+    /// The newest trimmed entry's number; 0 while nothing was trimmed.
+    pub floor: i64,
+}
+
+/// Appends what a transaction collected: last in the transaction, and once.
+///
+/// Each stream's counter row is raised and so locked, in the order of the streams' names: entries
+/// commit in the order of their numbers, no number is skipped, and writers cannot deadlock.
+/// `recorded_at` is taken after the locks and never goes back in a stream.
+pub async fn append(
+    transaction: &DatabaseTransaction,
+    clock: &Clock,
+    events: Vec<NewEvent>,
+) -> Result<Vec<Appended>, DbErr> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut places: BTreeMap<Stream, Vec<(EventId, Level)>> = BTreeMap::new();
+    for event in &events {
+        for (stream, level) in &event.places {
+            places.entry(*stream).or_default().push((event.id, *level));
+        }
+    }
+    let mut appended = Vec::new();
+    let mut entries = Vec::new();
+    let mut newest = DateTime::<Utc>::MIN_UTC;
+    for (stream, added) in &places {
+        let count = i64::try_from(added.len()).unwrap_or(i64::MAX);
+        let head = raise(transaction, clock, *stream, count).await?;
+        newest = newest.max(head.last_recorded_at);
+        for (seq, (event, level)) in (head.last_seq - count + 1..).zip(added) {
+            appended.push(Appended { stream: *stream, seq, event: *event });
+            entries.push(
+                stream_entry::Model { stream: stream.to_string(), seq, event_id: *event, level: *level }
+                    .into_active_model(),
+            );
+        }
+    }
+    let recorded_at = clock.now().max(newest);
+    let names = places.keys().map(ToString::to_string);
+    stream::Entity::update_many()
+        .col_expr(stream::Column::LastRecordedAt, Expr::value(recorded_at))
+        .filter(stream::Column::Name.is_in(names))
+        .exec(transaction)
+        .await?;
+    let rows = events.into_iter().map(|event| row(event, recorded_at).into_active_model());
+    event::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+    if !entries.is_empty() {
+        stream_entry::Entity::insert_many(entries).exec_without_returning(transaction).await?;
+    }
+    Ok(appended)
+}
+
+/// Adds `count` to a stream's last number, making the stream if it is new.
+async fn raise(
+    transaction: &DatabaseTransaction,
+    clock: &Clock,
+    stream: Stream,
+    count: i64,
+) -> Result<stream::Model, DbErr> {
+    // Not at the top: its `max` would hide the one of times.
+    use sea_orm::sea_query::ExprTrait as _;
+    let fresh = stream::ActiveModel {
+        name: Set(stream.to_string()),
+        last_seq: Set(count),
+        floor_seq: Set(0),
+        last_recorded_at: Set(clock.now()),
+    };
+    let raised = Expr::col((stream::Entity, stream::Column::LastSeq)).add(count);
+    stream::Entity::insert(fresh)
+        .on_conflict(OnConflict::column(stream::Column::Name).value(stream::Column::LastSeq, raised).to_owned())
+        .exec_with_returning(transaction)
+        .await
+}
+
+fn row(event: NewEvent, recorded_at: DateTime<Utc>) -> event::Model {
+    event::Model {
+        id: event.id,
+        kind: event.kind,
+        care_request_id: event.care_request,
+        plant_id: event.plant,
+        actor_id: event.actor,
+        subject_id: event.subject,
+        occurred_at: event.occurred_at.unwrap_or(recorded_at),
+        recorded_at,
+        traceparent: event.traceparent,
+    }
+}
+
+/// A stream's head and floor; all zero if nothing was ever appended.
+pub async fn extent(connection: &impl ConnectionTrait, stream: Stream) -> Result<Extent, DbErr> {
+    let row = stream::Entity::find_by_id(stream.to_string()).one(connection).await?;
+    Ok(row.map_or_else(Extent::default, |row| Extent { last: row.last_seq, floor: row.floor_seq }))
+}
+
+/// At most `limit` entries after `position`, in order.
+pub async fn read(
+    connection: &impl ConnectionTrait,
+    stream: Stream,
+    position: i64,
+    limit: u64,
+) -> Result<Vec<Entry>, DbErr> {
+    let rows = entries(stream)
+        .filter(stream_entry::Column::Seq.gt(position))
+        .order_by_asc(stream_entry::Column::Seq)
+        .limit(limit)
+        .find_also_related(event::Entity)
+        .all(connection)
+        .await?;
+    with_events(rows)
+}
+
+/// The last `limit` entries before `position` (before the end if there is none), in order.
+pub async fn read_back(
+    connection: &impl ConnectionTrait,
+    stream: Stream,
+    position: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Entry>, DbErr> {
+    let before = position.map(|position| stream_entry::Column::Seq.lt(position));
+    let mut rows = entries(stream)
+        .filter(sea_orm::Condition::all().add_option(before))
+        .order_by_desc(stream_entry::Column::Seq)
+        .limit(limit)
+        .find_also_related(event::Entity)
+        .all(connection)
+        .await?;
+    rows.reverse();
+    with_events(rows)
+}
+
+/// Where `cursor` stands in its stream: at its place, or no longer so.
+pub async fn locate(connection: &impl ConnectionTrait, cursor: &Cursor) -> Result<Place, DbErr> {
+    let extent = extent(connection, cursor.stream).await?;
+    if cursor.seq > extent.last {
+        return Ok(Place::Reset(extent));
+    }
+    if cursor.seq < extent.floor {
+        return Ok(Place::Trimmed(extent));
+    }
+    if cursor.seq == extent.floor {
+        return Ok(Place::Here(extent));
+    }
+    let entry = event_at(connection, cursor.stream, cursor.seq).await?;
+    match entry {
+        Some(event) if super::cursor::tail(event) == cursor.tail => Ok(Place::Here(extent)),
+        _ => Ok(Place::Reset(extent)),
+    }
+}
+
+/// What became of a cursor's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is as it was.
+    Here(Extent),
+    /// Entries after it were trimmed away.
+    Trimmed(Extent),
+    /// The log is not the one that the cursor was taken from.
+    Reset(Extent),
+}
+
+/// The cursor of the position after entry `seq`.
+pub async fn cursor_at(connection: &impl ConnectionTrait, stream: Stream, seq: i64) -> Result<Cursor, DbErr> {
+    let event = if seq > 0 { event_at(connection, stream, seq).await? } else { None };
+    Ok(event.map_or_else(|| Cursor::at_floor(stream, seq), |event| Cursor::after(stream, seq, event)))
+}
+
+/// The place of an event in a stream, if it has one there.
+pub async fn place_of(
+    connection: &impl ConnectionTrait,
+    stream: Stream,
+    event: EventId,
+) -> Result<Option<Cursor>, DbErr> {
+    let row = entries(stream).filter(stream_entry::Column::EventId.eq(event)).one(connection).await?;
+    Ok(row.map(|row| Cursor::after(stream, row.seq, event)))
+}
+
+fn entries(stream: Stream) -> sea_orm::Select<stream_entry::Entity> {
+    stream_entry::Entity::find().filter(stream_entry::Column::Stream.eq(stream.to_string()))
+}
+
+async fn event_at(connection: &impl ConnectionTrait, stream: Stream, seq: i64) -> Result<Option<EventId>, DbErr> {
+    let row = stream_entry::Entity::find_by_id((stream.to_string(), seq)).one(connection).await?;
+    Ok(row.map(|row| row.event_id))
+}
+
+fn with_events(rows: Vec<(stream_entry::Model, Option<event::Model>)>) -> Result<Vec<Entry>, DbErr> {
+    rows.into_iter()
+        .map(|(entry, event)| match event {
+            Some(event) => Ok(Entry { seq: entry.seq, level: entry.level, event }),
+            None => Err(DbErr::RecordNotFound(format!("the event of {} {}", entry.stream, entry.seq))),
+        })
+        .collect()
+}

@@ -1,0 +1,42 @@
+//! The names of streams.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::entity::{CareRequestId, UserId};
+
+/// One log: who writes to it and who may read it is said by its name.
+///
+/// Ordered as text, because writers take the streams' locks in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stream {
+    /// The timeline of one care request, for its parties.
+    Care(CareRequestId),
+    /// One member's feed.
+    User(UserId),
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Care(id) => write!(f, "care:{id}"),
+            Self::User(id) => write!(f, "user:{id}"),
+        }
+    }
+}
+
+impl FromStr for Stream {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        let (kind, id) = name.split_once(':').ok_or(())?;
+        let id = Uuid::try_parse(id).map_err(|_| ())?;
+        match kind {
+            "care" => Ok(Self::Care(CareRequestId(id))),
+            "user" => Ok(Self::User(UserId(id))),
+            _ => Err(()),
+        }
+    }
+}

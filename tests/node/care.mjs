@@ -1,0 +1,76 @@
+// A care request that has started, with its two members.
+import { client } from './server.mjs';
+
+const PASSWORD = 'a long enough passphrase 7';
+const userErrors = 'userErrors { code message field }';
+
+async function register(url, name) {
+  const { register } = await client(url)(
+    `mutation ($input: RegisterInput!) {
+      register(input: $input) { session { accessToken } ${userErrors} }
+    }`,
+    { input: { email: `${name.toLowerCase()}@example.org`, password: PASSWORD, displayName: name } },
+  );
+  const token = register.session.accessToken;
+  return { name, token, call: client(url, token) };
+}
+
+const day = (offset) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
+
+export async function startedCare(url) {
+  const [owner, caretaker] = [await register(url, 'Olive'), await register(url, 'Carl')];
+  const { createPlant } = await owner.call(
+    `mutation ($input: CreatePlantInput!) { createPlant(input: $input) { plant { id } ${userErrors} } }`,
+    { input: { name: 'Monstera' } },
+  );
+  const plantId = createPlant.plant.id;
+  const title = 'Holiday watering';
+  const { createCareRequest } = await owner.call(
+    `mutation ($input: CreateCareRequestInput!) {
+      createCareRequest(input: $input) { careRequest { id } ${userErrors} }
+    }`,
+    {
+      input: {
+        plantIds: [plantId],
+        title,
+        mode: 'AT_OWNER',
+        startsOn: day(0),
+        endsOn: day(7),
+        timezone: 'UTC',
+        publish: true,
+      },
+    },
+  );
+  const careRequestId = createCareRequest.careRequest.id;
+  const { sendOffer } = await caretaker.call(
+    `mutation ($input: SendOfferInput!) { sendOffer(input: $input) { offer { id } ${userErrors} } }`,
+    { input: { careRequestId, message: 'I live next door.' } },
+  );
+  await owner.call(
+    `mutation ($input: AcceptOfferInput!) { acceptOffer(input: $input) { ${userErrors} } }`,
+    { input: { offerId: sendOffer.offer.id } },
+  );
+  await caretaker.call(
+    `mutation ($input: StartCareInput!) { startCare(input: $input) { ${userErrors} } }`,
+    { input: { careRequestId } },
+  );
+  return { owner, caretaker, plantId, careRequestId, title };
+}
+
+export async function recordCare({ caretaker, careRequestId, plantId }, note) {
+  await caretaker.call(
+    `mutation ($input: RecordCareInput!) {
+      recordCare(input: $input) { event { id } ${userErrors} }
+    }`,
+    {
+      input: {
+        careRequestId,
+        plantId,
+        kind: 'WATER',
+        amountMl: 250,
+        note,
+        idempotencyKey: crypto.randomUUID(),
+      },
+    },
+  );
+}

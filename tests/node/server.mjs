@@ -1,0 +1,94 @@
+// Starts the built program for a test, with a database and a folder of its own.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+export const REPOSITORY = join(import.meta.dirname, '../..');
+const PROGRAM = process.env.PLANT_CARE_BIN ?? join(REPOSITORY, 'target/debug/plant-care');
+const START_SECONDS = 60;
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Resolves when `condition` does not return null; asks again until then. */
+export async function until(condition, seconds, complaint) {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const result = await condition();
+    if (result !== null) return result;
+    assert.ok(Date.now() < deadline, complaint());
+    await pause(20);
+  }
+}
+
+/** A running server: its `url` and how to `stop` it. */
+export async function startServer() {
+  const folder = await mkdtemp(join(tmpdir(), 'plant-care-node-'));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const child = spawn(PROGRAM, ['serve'], {
+    // Not in the repository, whose .env is the developer's.
+    cwd: folder,
+    env: {
+      PATH: process.env.PATH,
+      LISTEN_ADDR: `127.0.0.1:${port}`,
+      DATA_DIR: folder,
+      DATABASE_URL: `sqlite://${folder}/plant-care.db`,
+      DRAIN_SECONDS: '1',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
+  const ended = once(child, 'exit');
+  const stop = async () => {
+    if (child.exitCode === null) child.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true });
+  };
+  try {
+    await Promise.race([
+      until(
+        () => fetch(`${url}/health/ready`).then((answer) => answer.ok || null, () => null),
+        START_SECONDS,
+        () => `The server is not ready after ${START_SECONDS} s:\n${output}`,
+      ),
+      ended.then(([code]) => assert.fail(`The server stopped with ${code}:\n${output}`)),
+    ]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url, stop };
+}
+
+/** A client of the API at `url`; answers with the data, and fails on any error. */
+export function client(url, token) {
+  return async (query, variables) => {
+    const answer = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query, variables }),
+    });
+    const { data, errors } = await answer.json();
+    assert.equal(errors, undefined, JSON.stringify(errors));
+    for (const payload of Object.values(data)) {
+      if (payload?.userErrors) assert.deepEqual(payload.userErrors, []);
+    }
+    return data;
+  };
+}
