@@ -76,7 +76,10 @@ impl App {
         let hub = Arc::new(Hub::default());
         let bus = match database.backend() {
             DbBackend::Postgres => Bus::postgres(&config.database_url.0, Arc::clone(&hub), &tasks, &stop)
-                .map_err(|source| StartError::Database { url: config.shown_database_url(), source })?,
+                .map_err(|source| StartError::Database {
+                    url: config.shown_database_url(),
+                    source,
+                })?,
             _ => Bus::InProcess,
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -95,14 +98,24 @@ impl App {
 
     /// What a follower of a stream needs.
     pub fn live(&self) -> Source {
-        Source { database: self.database.clone(), hub: Arc::clone(&self.hub), stop: self.stop.clone() }
+        Source {
+            database: self.database.clone(),
+            hub: Arc::clone(&self.hub),
+            stop: self.stop.clone(),
+        }
     }
 }
 
 /// Connects to the configured database.
 pub async fn connect(config: &Config) -> Result<Database, StartError> {
-    let failed = |source| StartError::Database { url: config.shown_database_url(), source };
-    if let Some(folder) = config.sqlite_file().and_then(|file| file.parent().map(ToOwned::to_owned)) {
+    let failed = |source| StartError::Database {
+        url: config.shown_database_url(),
+        source,
+    };
+    if let Some(folder) = config
+        .sqlite_file()
+        .and_then(|file| file.parent().map(ToOwned::to_owned))
+    {
         std::fs::create_dir_all(&folder).map_err(|error| failed(DbErr::Custom(error.to_string())))?;
     }
     Database::connect(config).await.map_err(failed)

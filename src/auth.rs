@@ -50,16 +50,28 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<View
     if claims.expires_at <= now.timestamp() {
         return Err(AuthError::Invalid);
     }
-    let alive = session::alive(claims.session, now).filter(session::COLUMN.user_id.eq(claims.user)).into_query();
+    let alive = session::alive(claims.session, now)
+        .filter(session::COLUMN.user_id.eq(claims.user))
+        .into_query();
     let user = user::Entity::find_by_id(claims.user)
-        .filter(Expr::exists(Query::select().expr(Expr::val(1)).from_subquery(alive, "alive").take()))
+        .filter(Expr::exists(
+            Query::select()
+                .expr(Expr::val(1))
+                .from_subquery(alive, "alive")
+                .take(),
+        ))
         .one(app.database.reader())
         .await
         .map_err(AuthError::Unavailable)?;
     match user {
         Some(user) if user.status == UserStatus::Active && user.token_epoch == claims.epoch => {
             seen(app, &user, now).await;
-            Ok(Viewer::Member(Member { id: user.id, session: claims.session, role: user.role, locale: user.locale }))
+            Ok(Viewer::Member(Member {
+                id: user.id,
+                session: claims.session,
+                role: user.role,
+                locale: user.locale,
+            }))
         }
         _ => Err(AuthError::Invalid),
     }
@@ -93,13 +105,13 @@ async fn seen(app: &App, user: &user::Model, now: DateTime<Utc>) {
     }
     let written = app
         .database
-        .write_transaction("last_seen", async |transaction| {
-            user::Entity::update_many()
-                .col_expr(user::Column::LastSeenAt, Expr::value(now))
-                .filter(user::Column::Id.eq(user.id))
-                .filter(Expr::col(user::Column::LastSeenAt).is_null().or(Expr::col(user::Column::LastSeenAt).lt(now)))
-                .exec(transaction)
-                .await
+        .write_transaction("last_seen", &(user.id, now), |transaction, (user, now)| {
+            let seen = || Expr::col(user::Column::LastSeenAt);
+            let update = user::Entity::update_many()
+                .col_expr(user::Column::LastSeenAt, Expr::value(*now))
+                .filter(user::Column::Id.eq(*user))
+                .filter(seen().is_null().or(seen().lt(*now)));
+            Box::pin(async move { update.exec(transaction).await })
         })
         .await;
     if let Err(error) = written {

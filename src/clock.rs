@@ -30,7 +30,10 @@ impl Clock {
     }
 
     fn over(manual: Option<Mutex<DateTime<Utc>>>) -> Self {
-        Self(Arc::new(Inner { manual, ids: Mutex::new(ContextV7::new()) }))
+        Self(Arc::new(Inner {
+            manual,
+            ids: Mutex::new(ContextV7::new()),
+        }))
     }
 
     /// The time now, in whole microseconds: what Postgres can store.
@@ -47,7 +50,10 @@ impl Clock {
         let now = self.now();
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
         let timestamp = Timestamp::from_unix(&self.0.ids, seconds, now.timestamp_subsec_nanos());
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that may make one")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that may make one"
+        )]
         Uuid::new_v7(timestamp)
     }
 

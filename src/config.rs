@@ -165,23 +165,38 @@ impl Config {
         let file: Vec<(String, String)> = if production {
             Vec::new()
         } else {
-            dotenvy::dotenv_iter().map(|lines| lines.flatten().collect()).unwrap_or_default()
+            dotenvy::dotenv_iter()
+                .map(|lines| lines.flatten().collect())
+                .unwrap_or_default()
         };
         Self::from_source(&|name| {
-            var(name).or_else(|| file.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()))
+            var(name).or_else(|| {
+                file.iter()
+                    .find(|(key, _)| key == name)
+                    .map(|(_, value)| value.clone())
+            })
         })
     }
 
     /// Reads any source of settings.
     pub fn from_source(source: Source<'_>) -> Result<Self, ConfigError> {
         let reader = Reader(source);
-        let environment = reader.parse("ENVIRONMENT", Environment::Development, "development or production")?;
+        let environment = reader.parse(
+            "ENVIRONMENT",
+            Environment::Development,
+            "development or production",
+        )?;
         let development = environment == Environment::Development;
         let data_dir = PathBuf::from(reader.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()));
-        let database_url = reader.text("DATABASE_URL").unwrap_or_else(|| default_database_url(&data_dir));
+        let database_url = reader
+            .text("DATABASE_URL")
+            .unwrap_or_else(|| default_database_url(&data_dir));
         check_database_url(&database_url)?;
-        let listen_addr: SocketAddr =
-            reader.parse("LISTEN_ADDR", ([127, 0, 0, 1], 8000).into(), "an address such as 127.0.0.1:8000")?;
+        let listen_addr: SocketAddr = reader.parse(
+            "LISTEN_ADDR",
+            ([127, 0, 0, 1], 8000).into(),
+            "an address such as 127.0.0.1:8000",
+        )?;
         if development && !listen_addr.ip().is_loopback() {
             return Err(ConfigError {
                 variable: "LISTEN_ADDR",
@@ -189,8 +204,14 @@ impl Config {
                 takes: "a loopback address in development (set ENVIRONMENT=production to serve others)",
             });
         }
-        let log_format = if development { LogFormat::Pretty } else { LogFormat::Json };
-        let log_filter = reader.text("RUST_LOG").unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn".to_owned());
+        let log_format = if development {
+            LogFormat::Pretty
+        } else {
+            LogFormat::Json
+        };
+        let log_filter = reader
+            .text("RUST_LOG")
+            .unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn".to_owned());
         Ok(Self {
             listen_addr,
             data_dir,
@@ -203,7 +224,12 @@ impl Config {
             log_filter: check_log_filter(log_filter)?,
             allowed_origins: reader.origins("ALLOWED_ORIGINS")?,
             introspection: reader.parse("INTROSPECTION", development, "true or false")?,
-            access_token_life: minutes(reader.within("ACCESS_TOKEN_MINUTES", 15, 1..=1440, "1 to 1440 minutes")?),
+            access_token_life: minutes(reader.within(
+                "ACCESS_TOKEN_MINUTES",
+                15,
+                1..=1440,
+                "1 to 1440 minutes",
+            )?),
             drain: seconds(reader.within("DRAIN_SECONDS", 8, 0..=600, "0 to 600 seconds")?),
             limits: reader.limits()?,
         })
@@ -232,10 +258,16 @@ impl Config {
             ("LISTEN_ADDR", self.listen_addr.to_string()),
             ("DATA_DIR", self.data_dir.display().to_string()),
             ("DATABASE_URL", self.shown_database_url()),
-            ("DATABASE_MAX_CONNECTIONS", self.database_max_connections.to_string()),
+            (
+                "DATABASE_MAX_CONNECTIONS",
+                self.database_max_connections.to_string(),
+            ),
             ("SECRET_KEY", key(&self.secret_key)),
             ("ENCRYPTION_KEY", key(&self.encryption_key)),
-            ("ACCESS_TOKEN_MINUTES", (self.access_token_life.as_secs() / 60).to_string()),
+            (
+                "ACCESS_TOKEN_MINUTES",
+                (self.access_token_life.as_secs() / 60).to_string(),
+            ),
             ("ALLOWED_ORIGINS", self.allowed_origins.join(",")),
             ("INTROSPECTION", self.introspection.to_string()),
             ("DRAIN_SECONDS", self.drain.as_secs().to_string()),
@@ -244,7 +276,10 @@ impl Config {
             ("LIMIT_BODY_BYTES", limits.body_bytes.to_string()),
             ("LIMIT_DOCUMENT_BYTES", limits.document_bytes.to_string()),
             ("LIMIT_DEPTH", limits.depth.to_string()),
-            ("LIMIT_INTROSPECTION_DEPTH", limits.introspection_depth.to_string()),
+            (
+                "LIMIT_INTROSPECTION_DEPTH",
+                limits.introspection_depth.to_string(),
+            ),
             ("LIMIT_NODES", limits.nodes.to_string()),
             ("LIMIT_ALIASES", limits.aliases.to_string()),
             ("LIMIT_DIRECTIVES", limits.directives.to_string()),
@@ -252,7 +287,10 @@ impl Config {
             ("LIMIT_COST", limits.cost.to_string()),
             ("LIMIT_PAGE_SIZE", limits.page_size.to_string()),
             ("LIMIT_OPERATION_SECONDS", limits.operation.as_secs().to_string()),
-            ("LIMIT_WEBSOCKET_MESSAGE_BYTES", limits.websocket_message_bytes.to_string()),
+            (
+                "LIMIT_WEBSOCKET_MESSAGE_BYTES",
+                limits.websocket_message_bytes.to_string(),
+            ),
         ]
     }
 }
@@ -261,7 +299,10 @@ impl Config {
 ///
 /// Besides [`Config`] only the command line asks, for what belongs to a command and not to the server.
 pub(crate) fn var(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -272,10 +313,19 @@ impl Reader<'_> {
         (self.0)(variable).filter(|value| !value.is_empty())
     }
 
-    fn parse<T: FromStr>(&self, variable: &'static str, default: T, takes: &'static str) -> Result<T, ConfigError> {
+    fn parse<T: FromStr>(
+        &self,
+        variable: &'static str,
+        default: T,
+        takes: &'static str,
+    ) -> Result<T, ConfigError> {
         match self.text(variable) {
             None => Ok(default),
-            Some(held) => held.parse().map_err(|_| ConfigError { variable, held, takes }),
+            Some(held) => held.parse().map_err(|_| ConfigError {
+                variable,
+                held,
+                takes,
+            }),
         }
     }
 
@@ -293,7 +343,11 @@ impl Reader<'_> {
         if range.contains(&value) {
             Ok(value)
         } else {
-            Err(ConfigError { variable, held: value.to_string(), takes })
+            Err(ConfigError {
+                variable,
+                held: value.to_string(),
+                takes,
+            })
         }
     }
 
@@ -301,10 +355,22 @@ impl Reader<'_> {
         const TAKES: &str = "32 random bytes in base64, as `openssl rand -base64 32` prints";
         match self.text(variable) {
             None if optional => Ok(None),
-            None => Err(ConfigError { variable, held: String::new(), takes: TAKES }),
-            Some(held) => match STANDARD.decode(held.trim()).ok().and_then(|bytes| bytes.try_into().ok()) {
+            None => Err(ConfigError {
+                variable,
+                held: String::new(),
+                takes: TAKES,
+            }),
+            Some(held) => match STANDARD
+                .decode(held.trim())
+                .ok()
+                .and_then(|bytes| bytes.try_into().ok())
+            {
                 Some(key) => Ok(Some(Secret(key))),
-                None => Err(ConfigError { variable, held: "***".to_owned(), takes: TAKES }),
+                None => Err(ConfigError {
+                    variable,
+                    held: "***".to_owned(),
+                    takes: TAKES,
+                }),
             },
         }
     }
@@ -315,7 +381,9 @@ impl Reader<'_> {
             .map(str::trim)
             .filter(|origin| !origin.is_empty())
             .map(|origin| match Url::parse(origin) {
-                Ok(url) if url.origin().is_tuple() && url.path() == "/" => Ok(url.origin().ascii_serialization()),
+                Ok(url) if url.origin().is_tuple() && url.path() == "/" => {
+                    Ok(url.origin().ascii_serialization())
+                }
                 _ => Err(ConfigError {
                     variable,
                     held: origin.to_owned(),
@@ -366,7 +434,9 @@ fn default_database_url(data_dir: &std::path::Path) -> String {
 }
 
 fn check_database_url(url: &str) -> Result<(), ConfigError> {
-    let sqlite_file = url.strip_prefix("sqlite://").is_some_and(|file| !file.is_empty() && !file.contains(":memory:"));
+    let sqlite_file = url
+        .strip_prefix("sqlite://")
+        .is_some_and(|file| !file.is_empty() && !file.contains(":memory:"));
     if sqlite_file || url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(());
     }
@@ -405,7 +475,10 @@ mod tests {
 
     fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::from_source(&|name| {
-            settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            settings
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
         })
     }
 
@@ -428,7 +501,9 @@ mod tests {
             complaint(&[("DRAIN_SECONDS", "soon")]),
             "DRAIN_SECONDS=soon is not valid: it takes 0 to 600 seconds"
         );
-        assert!(complaint(&[("DATABASE_URL", "mysql://x")]).starts_with("DATABASE_URL=mysql://x is not valid"));
+        assert!(
+            complaint(&[("DATABASE_URL", "mysql://x")]).starts_with("DATABASE_URL=mysql://x is not valid")
+        );
         assert!(complaint(&[("DATABASE_URL", "sqlite::memory:")]).starts_with("DATABASE_URL="));
         assert!(complaint(&[("LISTEN_ADDR", "0.0.0.0:80")]).contains("loopback"));
         assert!(complaint(&[("LIMIT_DEPTH", "0")]).starts_with("LIMIT_DEPTH=0"));
@@ -442,8 +517,12 @@ mod tests {
         let bad = complaint(&[("ENVIRONMENT", "production"), ("SECRET_KEY", "hunter2")]);
         assert!(bad.starts_with("SECRET_KEY=***") && !bad.contains("hunter2"));
         let key = STANDARD.encode([7; 32]);
-        let config =
-            read(&[("ENVIRONMENT", "production"), ("SECRET_KEY", &key), ("ENCRYPTION_KEY", &key)]).unwrap();
+        let config = read(&[
+            ("ENVIRONMENT", "production"),
+            ("SECRET_KEY", &key),
+            ("ENCRYPTION_KEY", &key),
+        ])
+        .unwrap();
         assert!(!config.introspection);
         let shown = format!("{:?} {:?}", config, config.table());
         assert!(!shown.contains(&key) && !shown.contains("[7, 7"));

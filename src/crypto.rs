@@ -40,7 +40,9 @@ pub enum KeyError {
         source: std::io::Error,
     },
     /// The development key file holds something else.
-    #[error("the key file {0} does not hold a key: remove it to have a new one made (what it sealed is then lost)")]
+    #[error(
+        "the key file {0} does not hold a key: remove it to have a new one made (what it sealed is then lost)"
+    )]
     Malformed(PathBuf),
 }
 
@@ -56,7 +58,10 @@ impl Keys {
             Some(key) => Ok(key.0),
             None => key_file(&config.data_dir.join(file)),
         };
-        Ok(Self::derive(&of(&config.secret_key, "secret.key")?, &of(&config.encryption_key, "encryption.key")?))
+        Ok(Self::derive(
+            &of(&config.secret_key, "secret.key")?,
+            &of(&config.encryption_key, "encryption.key")?,
+        ))
     }
 
     /// The keys for each purpose.
@@ -115,13 +120,19 @@ impl DataKey {
 
 /// Hashes a password with argon2id; tens of milliseconds of a core.
 pub fn hash_password(password: &str) -> Result<String, Unsealable> {
-    let hash = Argon2::default().hash_password(password.as_bytes()).map_err(|_| Unsealable)?;
+    let hash = Argon2::default()
+        .hash_password(password.as_bytes())
+        .map_err(|_| Unsealable)?;
     Ok(hash.to_string())
 }
 
 /// Whether a password is the hash's; as slow as hashing.
 pub fn verify_password(password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    PasswordHash::new(hash).is_ok_and(|hash| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &hash)
+            .is_ok()
+    })
 }
 
 /// A new refresh token and the hash to store; 256 random bits need no slow hash.
@@ -139,7 +150,11 @@ pub fn sha256(bytes: &[u8]) -> Vec<u8> {
 /// Random bytes from the system.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    #[expect(clippy::disallowed_methods, clippy::expect_used, reason = "the one place; without entropy nothing is safe")]
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::expect_used,
+        reason = "the one place; without entropy nothing is safe"
+    )]
     getrandom::fill(&mut bytes).expect("the system has a source of randomness");
     bytes
 }
@@ -147,7 +162,9 @@ pub fn random<const N: usize>() -> [u8; N] {
 fn derive(key: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
     let mut derived = [0; 32];
     #[expect(clippy::expect_used, reason = "only fails above 8,160 bytes of output")]
-    Hkdf::<Sha256>::new(None, key).expand(purpose, &mut derived).expect("32 bytes can be derived");
+    Hkdf::<Sha256>::new(None, key)
+        .expand(purpose, &mut derived)
+        .expect("32 bytes can be derived");
     derived
 }
 
@@ -160,26 +177,44 @@ fn mac(key: &[u8; 32], bytes: &[u8]) -> Vec<u8> {
 
 fn seal(key: &[u8; 32], purpose: &[u8], plain: &[u8]) -> Vec<u8> {
     let nonce = random::<NONCE_BYTES>();
-    let payload = Payload { msg: plain, aad: purpose };
+    let payload = Payload {
+        msg: plain,
+        aad: purpose,
+    };
     #[expect(clippy::expect_used, reason = "only fails above 256 GiB of input")]
-    let sealed = XChaCha20Poly1305::new(key.into()).encrypt(&XNonce::from(nonce), payload).expect("short input");
+    let sealed = XChaCha20Poly1305::new(key.into())
+        .encrypt(&XNonce::from(nonce), payload)
+        .expect("short input");
     [nonce.as_slice(), &sealed].concat()
 }
 
 fn open(key: &[u8; 32], purpose: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Unsealable> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(Unsealable)?;
-    let payload = Payload { msg: sealed, aad: purpose };
-    XChaCha20Poly1305::new(key.into()).decrypt(&XNonce::from(*nonce), payload).map_err(|_| Unsealable)
+    let payload = Payload {
+        msg: sealed,
+        aad: purpose,
+    };
+    XChaCha20Poly1305::new(key.into())
+        .decrypt(&XNonce::from(*nonce), payload)
+        .map_err(|_| Unsealable)
 }
 
 /// The key in `path`, made first if there is none.
 fn key_file(path: &Path) -> Result<[u8; 32], KeyError> {
-    let failed = |source| KeyError::File { path: path.to_owned(), source };
+    let failed = |source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     // `create_new`: of two processes that start at once, one makes it and the other reads it.
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
         Ok(mut file) => {
             let key = random::<32>();
             file.write_all(STANDARD.encode(key).as_bytes()).map_err(failed)?;
@@ -188,8 +223,13 @@ fn key_file(path: &Path) -> Result<[u8; 32], KeyError> {
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let mut text = String::new();
-            std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text)).map_err(failed)?;
-            let key = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+            std::fs::File::open(path)
+                .and_then(|mut file| file.read_to_string(&mut text))
+                .map_err(failed)?;
+            let key = STANDARD
+                .decode(text.trim())
+                .ok()
+                .and_then(|bytes| bytes.try_into().ok());
             key.ok_or_else(|| KeyError::Malformed(path.to_owned()))
         }
         Err(error) => Err(failed(error)),
@@ -208,11 +248,18 @@ mod tests {
     fn tokens_open_only_with_their_key_and_unchanged() {
         let token = keys().seal_token(b"claims");
         assert_eq!(keys().open_token(&token), Ok(b"claims".to_vec()));
-        assert_eq!(Keys::derive(&[3; 32], &[2; 32]).open_token(&token), Err(Unsealable));
+        assert_eq!(
+            Keys::derive(&[3; 32], &[2; 32]).open_token(&token),
+            Err(Unsealable)
+        );
         for at in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
-            assert_ne!(keys().open_token(&String::from_utf8(bytes).unwrap()), Ok(b"claims".to_vec()), "byte {at}");
+            assert_ne!(
+                keys().open_token(&String::from_utf8(bytes).unwrap()),
+                Ok(b"claims".to_vec()),
+                "byte {at}"
+            );
         }
         assert_eq!(keys().open_token("short"), Err(Unsealable));
     }
@@ -224,14 +271,21 @@ mod tests {
         let unwrapped = keys().unwrap_data_key(&wrapped).unwrap();
         assert_eq!(unwrapped.open("email", &sealed).as_deref(), Ok("ada@example.org"));
         assert_eq!(unwrapped.open("phone", &sealed), Err(Unsealable));
-        assert_ne!(sealed, key.seal("email", "ada@example.org"), "equal values must not look equal");
+        assert_ne!(
+            sealed,
+            key.seal("email", "ada@example.org"),
+            "equal values must not look equal"
+        );
     }
 
     #[test]
     fn the_blind_index_is_keyed() {
         let index = keys().email_index("ada@example.org");
         assert_eq!(index, keys().email_index("ada@example.org"));
-        assert_ne!(index, Keys::derive(&[1; 32], &[9; 32]).email_index("ada@example.org"));
+        assert_ne!(
+            index,
+            Keys::derive(&[1; 32], &[9; 32]).email_index("ada@example.org")
+        );
         assert_ne!(index, sha256(b"ada@example.org"));
     }
 
@@ -249,7 +303,10 @@ mod tests {
         let path = folder.path().join("new/secret.key");
         let key = key_file(&path).unwrap();
         assert_eq!(key_file(&path).unwrap(), key);
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         std::fs::write(&path, "nonsense").unwrap();
         assert!(matches!(key_file(&path), Err(KeyError::Malformed(_))));
     }

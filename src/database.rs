@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait as _, sqlx,
+    ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _, sqlx,
 };
 use tracing::Instrument as _;
 
@@ -32,6 +33,9 @@ pub struct Database {
     writer: DatabaseConnection,
     statements: Arc<AtomicU64>,
 }
+
+/// What is done in a transaction with what it is given.
+pub type TransactionWork<C, T, E> = for<'w> fn(&'w DatabaseTransaction, &'w C) -> BoxFuture<'w, Result<T, E>>;
 
 /// An error that may hold the database's.
 pub trait HasDatabaseError: From<DbErr> {
@@ -59,7 +63,11 @@ impl Database {
             let pool = open(url, most, &statements).await?;
             (pool.clone(), pool)
         };
-        Ok(Self { reader, writer, statements })
+        Ok(Self {
+            reader,
+            writer,
+            statements,
+        })
     }
 
     /// The connections to read from. Never inside a write transaction: that one has its own.
@@ -79,34 +87,47 @@ impl Database {
 
     /// Runs `work` in a transaction: IMMEDIATE on SQLite, READ COMMITTED on Postgres, where it is run
     /// again if the database ended it to resolve a conflict. An error rolls everything back.
-    pub async fn write_transaction<T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
+    ///
+    /// `work` is given `input` and captures nothing: so the compiler can see that its future may move
+    /// between threads, which it cannot of an asynchronous closure that borrows.
+    pub async fn write_transaction<C, T, E>(
+        &self,
+        name: &'static str,
+        input: &C,
+        work: TransactionWork<C, T, E>,
+    ) -> Result<T, E>
     where
+        C: Sync,
         E: HasDatabaseError,
-        F: AsyncFn(&DatabaseTransaction) -> Result<T, E>,
     {
         let mut attempt = 1;
         loop {
             let span = tracing::debug_span!("write_transaction", transaction.name = name, attempt);
-            let outcome = self.attempt(&work).instrument(span).await;
+            let outcome = self.attempt(input, work).instrument(span).await;
             match outcome {
-                Err(error) if attempt < ATTEMPTS && error.database_error().is_some_and(is_conflict) => attempt += 1,
+                Err(error) if attempt < ATTEMPTS && error.database_error().is_some_and(is_conflict) => {
+                    attempt += 1
+                }
                 outcome => return outcome,
             }
         }
     }
 
-    async fn attempt<T, E, F>(&self, work: &F) -> Result<T, E>
+    async fn attempt<C, T, E>(&self, input: &C, work: TransactionWork<C, T, E>) -> Result<T, E>
     where
+        C: Sync,
         E: HasDatabaseError,
-        F: AsyncFn(&DatabaseTransaction) -> Result<T, E>,
     {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        #[expect(clippy::disallowed_methods, reason = "the one place that begins a transaction")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that begins a transaction"
+        )]
         let transaction = self.writer.begin_with_options(options).await?;
-        match work(&transaction).await {
+        match work(&transaction, input).await {
             Ok(value) => {
                 transaction.commit().await?;
                 Ok(value)
@@ -155,7 +176,8 @@ async fn open(url: &str, connections: u32, statements: &Arc<AtomicU64>) -> Resul
 
 /// Whether Postgres gave up the transaction so that another could go on (40001, 40P01).
 fn is_conflict(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
         return false;
     };
     match &**error {

@@ -8,4 +8,5 @@ pub mod crypto;
 pub mod database;
 pub mod domain;
 pub mod entity;
+pub mod graphql;
 pub mod live;

@@ -19,8 +19,14 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result
     let sql = ["{uuid}", "{time}", "{date}", "{bytes}"]
         .iter()
         .zip(types)
-        .fold(statements.to_owned(), |sql, (written, own)| sql.replace(written, own));
-    for statement in sql.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+        .fold(statements.to_owned(), |sql, (written, own)| {
+            sql.replace(written, own)
+        });
+    for statement in sql
+        .split(';')
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty())
+    {
         manager.get_connection().execute_unprepared(statement).await?;
     }
     Ok(())

@@ -39,30 +39,40 @@ impl HasDatabaseError for SchemaError {
 
 /// Applies the migrations that are missing and says how many; alone, whoever else may try.
 pub async fn migrate_up(database: &Database) -> Result<usize, SchemaError> {
-    exclusively(database, "migrate_up", async |transaction| {
-        check_program(transaction).await?;
-        let missing = pending(transaction).await?.len();
-        if missing > 0 {
-            migration::Migrator::up(transaction, None).await?;
-        }
-        Ok(missing)
-    })
-    .await
+    database
+        .write_transaction("migrate_up", &(), |transaction, ()| {
+            Box::pin(async move {
+                lock(transaction).await?;
+                check_program(transaction).await?;
+                let missing = pending(transaction).await?.len();
+                if missing > 0 {
+                    migration::Migrator::up(transaction, None).await?;
+                }
+                Ok(missing)
+            })
+        })
+        .await
 }
 
 /// Reverts the newest `steps` migrations, with all that is stored in what they made.
 pub async fn migrate_down(database: &Database, steps: u32) -> Result<(), SchemaError> {
-    exclusively(database, "migrate_down", async |transaction| {
-        check_program(transaction).await?;
-        Ok(migration::Migrator::down(transaction, Some(steps)).await?)
-    })
-    .await
+    database
+        .write_transaction("migrate_down", &steps, |transaction, steps| {
+            Box::pin(async move {
+                lock(transaction).await?;
+                check_program(transaction).await?;
+                Ok(migration::Migrator::down(transaction, Some(*steps)).await?)
+            })
+        })
+        .await
 }
 
 /// Every migration of this program, and whether the database has it.
 pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, DbErr> {
     let applied = applied(database.reader()).await?;
-    Ok(names().map(|name| (name.clone(), applied.contains(&name))).collect())
+    Ok(names()
+        .map(|name| (name.clone(), applied.contains(&name)))
+        .collect())
 }
 
 /// Refuses a schema that this program cannot serve.
@@ -74,23 +84,20 @@ pub async fn check(database: &Database) -> Result<(), SchemaError> {
     }
 }
 
-async fn exclusively<T, F>(database: &Database, name: &'static str, work: F) -> Result<T, SchemaError>
-where
-    F: AsyncFn(&DatabaseTransaction) -> Result<T, SchemaError>,
-{
-    database
-        .write_transaction(name, async |transaction| {
-            if transaction.get_database_backend() == DbBackend::Postgres {
-                let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-                transaction.execute_unprepared(&lock).await?;
-            }
-            work(transaction).await
-        })
-        .await
+/// Keeps every other program from migrating until the transaction ends; on SQLite it does so by itself.
+async fn lock(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction
+            .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            .await?;
+    }
+    Ok(())
 }
 
 fn names() -> impl Iterator<Item = String> {
-    migration::Migrator::migrations().into_iter().map(|migration| migration.name().to_owned())
+    migration::Migrator::migrations()
+        .into_iter()
+        .map(|migration| migration.name().to_owned())
 }
 
 async fn applied(connection: &impl ConnectionTrait) -> Result<HashSet<String>, DbErr> {
@@ -110,7 +117,11 @@ async fn check_program(connection: &impl ConnectionTrait) -> Result<(), SchemaEr
     if !has_table(connection, "schema_info").await? {
         return Ok(());
     }
-    let rows = query(connection, "SELECT minimum_program_version FROM schema_info WHERE id = 1").await?;
+    let rows = query(
+        connection,
+        "SELECT minimum_program_version FROM schema_info WHERE id = 1",
+    )
+    .await?;
     let Some(row) = rows.first() else {
         return Ok(());
     };
@@ -124,20 +135,26 @@ async fn check_program(connection: &impl ConnectionTrait) -> Result<(), SchemaEr
 
 /// `1.12.3` as numbers, so that versions compare as they should; what is no number counts highest.
 fn version(text: &str) -> Vec<u64> {
-    text.split('.').map(|part| part.parse().unwrap_or(u64::MAX)).collect()
+    text.split('.')
+        .map(|part| part.parse().unwrap_or(u64::MAX))
+        .collect()
 }
 
 /// Whether there is a table; `name` is one of ours.
 async fn has_table(connection: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr> {
     let sql = match connection.get_database_backend() {
-        DbBackend::Sqlite => format!("SELECT name FROM sqlite_master WHERE type = 'table' AND name = '{name}'"),
+        DbBackend::Sqlite => {
+            format!("SELECT name FROM sqlite_master WHERE type = 'table' AND name = '{name}'")
+        }
         _ => format!("SELECT relname FROM pg_class WHERE oid = to_regclass('{name}')"),
     };
     Ok(!query(connection, sql).await?.is_empty())
 }
 
 async fn query(connection: &impl ConnectionTrait, sql: impl Into<String>) -> Result<Vec<QueryResult>, DbErr> {
-    connection.query_all_raw(Statement::from_string(connection.get_database_backend(), sql)).await
+    connection
+        .query_all_raw(Statement::from_string(connection.get_database_backend(), sql))
+        .await
 }
 
 #[cfg(test)]

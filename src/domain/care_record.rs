@@ -38,46 +38,65 @@ pub struct NewCareRecord {
 }
 
 /// Records an act of care: one row and one event.
-pub async fn record(app: &App, viewer: &Member, new: NewCareRecord, keyed: Option<&Keyed>) -> Result<Written, Error> {
-    app.write_once("recordCare", viewer, keyed, async |write| {
-        let request = find(write, viewer, new.care_request, care_request::held).await?;
-        if !policy::may(Action::RecordCare, policy::member_standing(viewer, &request)) {
-            return Err(Reason::NotAllowed.into());
-        }
-        if request.status != CareRequestStatus::InProgress {
-            return Err(Reason::IllegalMove { from: request.status }.into());
-        }
-        let link = care_request_plant::Entity::find_by_id((request.id, new.plant)).one(write.transaction).await?;
-        if link.is_none() {
-            return Err(Refusal::of("plantId", Reason::PlantNotInRequest).into());
-        }
-        let occurred_at = new.occurred_at.unwrap_or(write.now);
-        if occurred_at > write.now + CLOCKS_DIFFER {
-            return Err(Refusal::of("occurredAt", Reason::InTheFuture).into());
-        }
-        if occurred_at < request.created_at - CLOCKS_DIFFER {
-            return Err(Refusal::of("occurredAt", Reason::InThePast).into());
-        }
-        let record = care_record::Model {
-            id: CareRecordId(write.new_id()),
-            care_request_id: request.id,
-            plant_id: new.plant,
-            caretaker_id: viewer.id,
-            kind: new.kind,
-            amount_ml: new.amount_ml,
-            note: new.note.clone().map(Text::into_string),
-            occurred_at,
-            created_at: write.now,
-        };
-        let id = record.id.0;
-        record.into_active_model().insert(write.transaction).await?;
-        let event = write.record(&Happening {
-            plant: Some(new.plant),
-            subject: Some(id),
-            occurred_at: new.occurred_at,
-            ..Happening::new(EventKind::CareRecorded, &request, Some(viewer.id))
-        });
-        Ok(Done { id, event: Some(event), timeline: Some(request.id) })
-    })
+pub async fn record(
+    app: &App,
+    viewer: &Member,
+    new: NewCareRecord,
+    keyed: Option<&Keyed>,
+) -> Result<Written, Error> {
+    app.write_once(
+        "recordCare",
+        viewer,
+        keyed,
+        &(viewer, new),
+        |write, (viewer, new)| {
+            Box::pin(async move {
+                let request = find(write, viewer, new.care_request, care_request::held).await?;
+                if !policy::may(Action::RecordCare, policy::member_standing(viewer, &request)) {
+                    return Err(Reason::NotAllowed.into());
+                }
+                if request.status != CareRequestStatus::InProgress {
+                    return Err(Reason::IllegalMove { from: request.status }.into());
+                }
+                let link = care_request_plant::Entity::find_by_id((request.id, new.plant))
+                    .one(write.transaction)
+                    .await?;
+                if link.is_none() {
+                    return Err(Refusal::of("plantId", Reason::PlantNotInRequest).into());
+                }
+                let occurred_at = new.occurred_at.unwrap_or(write.now);
+                if occurred_at > write.now + CLOCKS_DIFFER {
+                    return Err(Refusal::of("occurredAt", Reason::InTheFuture).into());
+                }
+                if occurred_at < request.created_at - CLOCKS_DIFFER {
+                    return Err(Refusal::of("occurredAt", Reason::InThePast).into());
+                }
+                let record = care_record::Model {
+                    id: CareRecordId(write.new_id()),
+                    care_request_id: request.id,
+                    plant_id: new.plant,
+                    caretaker_id: viewer.id,
+                    kind: new.kind,
+                    amount_ml: new.amount_ml,
+                    note: new.note.clone().map(Text::into_string),
+                    occurred_at,
+                    created_at: write.now,
+                };
+                let id = record.id.0;
+                record.into_active_model().insert(write.transaction).await?;
+                let event = write.record(&Happening {
+                    plant: Some(new.plant),
+                    subject: Some(id),
+                    occurred_at: new.occurred_at,
+                    ..Happening::new(EventKind::CareRecorded, &request, Some(viewer.id))
+                });
+                Ok(Done {
+                    id,
+                    event: Some(event),
+                    timeline: Some(request.id),
+                })
+            })
+        },
+    )
     .await
 }

@@ -120,7 +120,10 @@ impl Refusal {
 
     /// A refusal about one field.
     pub fn of(field: &'static str, reason: Reason) -> Self {
-        Self { reason, field: Some(field) }
+        Self {
+            reason,
+            field: Some(field),
+        }
     }
 }
 

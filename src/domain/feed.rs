@@ -22,8 +22,6 @@ pub async fn unread(database: &Database, member: UserId) -> Result<i64, DbErr> {
 
 /// Moves the read position to `cursor`, never back, and tells the member's other devices.
 pub async fn mark_read(app: &App, viewer: &Member, cursor: Cursor) -> Result<(), Error> {
-    // Not at the top: its `max` would hide the one of numbers.
-    use sea_orm::sea_query::ExprTrait as _;
     timeline::stand(&app.database, &cursor).await?;
     let stream = Stream::User(viewer.id);
     let row = read_cursor::ActiveModel {
@@ -31,18 +29,22 @@ pub async fn mark_read(app: &App, viewer: &Member, cursor: Cursor) -> Result<(),
         user_id: Set(viewer.id),
         last_seq: Set(cursor.seq),
     };
-    app.write("mark_feed_read", async |write| {
-        let further = Expr::col((read_cursor::Entity, read_cursor::Column::LastSeq)).lt(cursor.seq);
-        read_cursor::Entity::insert(row.clone())
-            .on_conflict(
-                OnConflict::columns([read_cursor::Column::Stream, read_cursor::Column::UserId])
-                    .update_column(read_cursor::Column::LastSeq)
-                    .action_and_where(further)
-                    .to_owned(),
-            )
-            .exec_without_returning(write.transaction)
-            .await?;
-        Ok(())
+    app.write("mark_feed_read", &(row, cursor), |write, (row, cursor)| {
+        Box::pin(async move {
+            // Not at the top: its `max` would hide the one of numbers.
+            use sea_orm::sea_query::ExprTrait as _;
+            let further = Expr::col((read_cursor::Entity, read_cursor::Column::LastSeq)).lt(cursor.seq);
+            read_cursor::Entity::insert(row.clone())
+                .on_conflict(
+                    OnConflict::columns([read_cursor::Column::Stream, read_cursor::Column::UserId])
+                        .update_column(read_cursor::Column::LastSeq)
+                        .action_and_where(further)
+                        .to_owned(),
+                )
+                .exec_without_returning(write.transaction)
+                .await?;
+            Ok(())
+        })
     })
     .await?;
     let read = read_position(&app.database, viewer.id).await?;

@@ -5,6 +5,7 @@ use sea_orm::{ActiveModelTrait as _, EntityTrait as _, Set, TryInsertResult};
 use uuid::Uuid;
 
 use super::values::Text;
+use super::write::Work;
 use super::{Error, Member, Reason, Refusal, Write};
 use crate::app::App;
 use crate::entity::{CareRequestId, EventId, UserId, idempotency_key};
@@ -43,46 +44,59 @@ pub struct Done {
 impl App {
     /// Writes once for each `keyed`: the first call does `work`, every later one answers as the first
     /// did. A refused mutation leaves its key unused.
-    pub async fn write_once<F>(
+    pub async fn write_once<C: Sync>(
         &self,
         mutation: &'static str,
         actor: &Member,
         keyed: Option<&Keyed>,
-        work: F,
-    ) -> Result<Written, Error>
-    where
-        F: AsyncFn(&Write<'_>) -> Result<Done, Error>,
-    {
+        input: &C,
+        work: Work<C, Done>,
+    ) -> Result<Written, Error> {
+        let once = (mutation, actor.id, keyed, input, work);
         let (done, appended) = self
-            .write(mutation, async |write| {
-                let Some(keyed) = keyed else {
-                    return work(write).await;
-                };
-                if let Some(before) = claim(write, mutation, actor.id, keyed).await? {
-                    return Ok(before);
-                }
-                let done = work(write).await?;
-                settle(write, mutation, actor.id, keyed, &done).await?;
-                Ok(done)
+            .write(mutation, &once, |write, (mutation, actor, keyed, input, work)| {
+                Box::pin(async move {
+                    let Some(keyed) = keyed else {
+                        return work(write, input).await;
+                    };
+                    if let Some(before) = claim(write, mutation, *actor, keyed).await? {
+                        return Ok(before);
+                    }
+                    let done = work(write, input).await?;
+                    settle(write, mutation, *actor, keyed, &done).await?;
+                    Ok(done)
+                })
             })
             .await?;
         let cursor = match (done.event, done.timeline) {
             (Some(event), Some(request)) => {
                 let stream = Stream::Care(request);
-                match appended.iter().find(|entry| entry.event == event && entry.stream == stream) {
+                match appended
+                    .iter()
+                    .find(|entry| entry.event == event && entry.stream == stream)
+                {
                     Some(entry) => Some(Cursor::after(stream, entry.seq, event)),
                     None => log::place_of(self.database.reader(), stream, event).await?,
                 }
             }
             _ => None,
         };
-        Ok(Written { id: done.id, event: done.event, cursor })
+        Ok(Written {
+            id: done.id,
+            event: done.event,
+            cursor,
+        })
     }
 }
 
 /// Takes the key, or tells what was done with it. On Postgres a second caller waits here until the
 /// first has ended.
-async fn claim(write: &Write<'_>, mutation: &str, actor: UserId, keyed: &Keyed) -> Result<Option<Done>, Error> {
+async fn claim(
+    write: &Write<'_>,
+    mutation: &str,
+    actor: UserId,
+    keyed: &Keyed,
+) -> Result<Option<Done>, Error> {
     let row = idempotency_key::ActiveModel {
         actor_id: Set(actor),
         mutation: Set(mutation.to_owned()),
@@ -101,16 +115,26 @@ async fn claim(write: &Write<'_>, mutation: &str, actor: UserId, keyed: &Keyed) 
         return Ok(None);
     }
     let key = (actor, mutation.to_owned(), keyed.key.as_ref().to_owned());
-    let before = idempotency_key::Entity::find_by_id(key).one(write.transaction).await?;
+    let before = idempotency_key::Entity::find_by_id(key)
+        .one(write.transaction)
+        .await?;
     match before {
         Some(before) if before.input_hash == keyed.fingerprint => {
             let id = before.result_id.unwrap_or_default();
             let event = match before.event_id {
-                Some(event) => crate::entity::event::Entity::find_by_id(event).one(write.transaction).await?,
+                Some(event) => {
+                    crate::entity::event::Entity::find_by_id(event)
+                        .one(write.transaction)
+                        .await?
+                }
                 None => None,
             };
             let timeline = event.and_then(|event| event.care_request_id);
-            Ok(Some(Done { id, event: before.event_id, timeline }))
+            Ok(Some(Done {
+                id,
+                event: before.event_id,
+                timeline,
+            }))
         }
         _ => Err(Refusal::of("idempotencyKey", Reason::IdempotencyConflict).into()),
     }

@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Set, SqlErr,
+    ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set, SqlErr,
 };
 
 use super::care_request::state::{self, Step};
@@ -14,10 +14,13 @@ use super::values::Text;
 use super::write::{Happening, Write};
 use super::{Error, Keyed, Member, Reason, Refusal, Written};
 use crate::app::App;
+use crate::database::Database;
 use crate::entity::care_request::{self, CareRequestStatus};
 use crate::entity::event::EventKind;
 use crate::entity::offer::{self, OfferStatus};
-use crate::entity::{AssignmentId, CareRequestId, EventId, OfferId, UserId, assignment, care_request_plant, user};
+use crate::entity::{
+    AssignmentId, CareRequestId, EventId, OfferId, UserId, assignment, care_request_plant, user,
+};
 
 /// Offers to take on an open request.
 pub async fn send(
@@ -27,75 +30,122 @@ pub async fn send(
     message: Option<Text<2000>>,
     keyed: Option<&Keyed>,
 ) -> Result<Written, Error> {
-    app.write_once("sendOffer", viewer, keyed, async |write| {
-        let request = find(write, viewer, request, care_request::held).await?;
-        let standing = policy::member_standing(viewer, &request);
-        if standing == policy::Standing::Owner {
-            return Err(Reason::OwnRequest.into());
-        }
-        if request.status != CareRequestStatus::Open {
-            return Err(Reason::IllegalMove { from: request.status }.into());
-        }
-        if !policy::may(Action::SendOffer, standing) {
-            return Err(Reason::NotAllowed.into());
-        }
-        let offer = offer::Model {
-            id: OfferId(write.new_id()),
-            care_request_id: request.id,
-            caretaker_id: viewer.id,
-            message: message.clone().map(Text::into_string),
-            status: OfferStatus::Sent,
-            created_at: write.now,
-            version: 1,
-        };
-        offer.clone().into_active_model().insert(write.transaction).await.map_err(already_offered)?;
-        let event = happened(write, EventKind::OfferReceived, &request, &offer, Some(viewer.id));
-        Ok(Done { id: offer.id.0, event: Some(event), timeline: None })
-    })
+    app.write_once(
+        "sendOffer",
+        viewer,
+        keyed,
+        &(viewer, request, message),
+        |write, (viewer, request, message)| {
+            Box::pin(async move {
+                let request = find(write, viewer, *request, care_request::held).await?;
+                let standing = policy::member_standing(viewer, &request);
+                if standing == policy::Standing::Owner {
+                    return Err(Reason::OwnRequest.into());
+                }
+                if request.status != CareRequestStatus::Open {
+                    return Err(Reason::IllegalMove { from: request.status }.into());
+                }
+                if !policy::may(Action::SendOffer, standing) {
+                    return Err(Reason::NotAllowed.into());
+                }
+                let offer = offer::Model {
+                    id: OfferId(write.new_id()),
+                    care_request_id: request.id,
+                    caretaker_id: viewer.id,
+                    message: message.clone().map(Text::into_string),
+                    status: OfferStatus::Sent,
+                    created_at: write.now,
+                    version: 1,
+                };
+                offer
+                    .clone()
+                    .into_active_model()
+                    .insert(write.transaction)
+                    .await
+                    .map_err(already_offered)?;
+                let event = happened(write, EventKind::OfferReceived, &request, &offer, Some(viewer.id));
+                Ok(Done {
+                    id: offer.id.0,
+                    event: Some(event),
+                    timeline: None,
+                })
+            })
+        },
+    )
     .await
 }
 
 /// Accepts an offer: of all that are accepted at the same moment, one. All others are declined.
-pub async fn accept(app: &App, viewer: &Member, id: OfferId, keyed: Option<&Keyed>) -> Result<Written, Error> {
-    app.write_once("acceptOffer", viewer, keyed, async |write| {
-        let chosen = find_offer(write, viewer, id).await?;
-        // Parents first, in the order that all writers keep: the caretaker, then the request.
-        let caretaker = user::Entity::find_by_id(chosen.caretaker_id)
-            .lock(LockType::NoKeyUpdate)
-            .one(write.transaction)
-            .await?
-            .ok_or(Reason::NotFound)?;
-        let request = find(write, viewer, chosen.care_request_id, care_request::locked).await?;
-        if !policy::may(Action::AcceptOffer, policy::member_standing(viewer, &request)) {
-            return Err(Reason::NotAllowed.into());
-        }
-        let next = match state::next(request.status, Step::AcceptOffer) {
-            Some(next) => next,
-            None if request.caretaker_id.is_some() => return Err(Reason::AlreadyTaken.into()),
-            None => return Err(Reason::IllegalMove { from: request.status }.into()),
-        };
-        let live = offer::live_for(request.id).order_by_asc(offer::Column::Id).all(write.transaction).await?;
-        if !live.iter().any(|offer| offer.id == id) {
-            return Err(Reason::OfferNotLive.into());
-        }
-        has_room(write, &caretaker, &request).await?;
-        for offer in live.iter().filter(|offer| offer.id != id) {
-            answer(write, &request, offer, OfferStatus::Declined, Some(viewer.id)).await?;
-        }
-        set_status(write, &chosen, OfferStatus::Accepted).await?;
-        let event = assign(write, request, &chosen, next, viewer.id).await?;
-        Ok(Done { id: chosen.care_request_id.0, event: Some(event), timeline: Some(chosen.care_request_id) })
-    })
+pub async fn accept(
+    app: &App,
+    viewer: &Member,
+    id: OfferId,
+    keyed: Option<&Keyed>,
+) -> Result<Written, Error> {
+    app.write_once(
+        "acceptOffer",
+        viewer,
+        keyed,
+        &(viewer, id),
+        |write, (viewer, id)| {
+            Box::pin(async move {
+                let chosen = find_offer(write, viewer, *id).await?;
+                // Parents first, in the order that all writers keep: the caretaker, then the request.
+                let caretaker = user::Entity::find_by_id(chosen.caretaker_id)
+                    .lock(LockType::NoKeyUpdate)
+                    .one(write.transaction)
+                    .await?
+                    .ok_or(Reason::NotFound)?;
+                let request = find(write, viewer, chosen.care_request_id, care_request::locked).await?;
+                if !policy::may(Action::AcceptOffer, policy::member_standing(viewer, &request)) {
+                    return Err(Reason::NotAllowed.into());
+                }
+                let next = match state::next(request.status, Step::AcceptOffer) {
+                    Some(next) => next,
+                    None if request.caretaker_id.is_some() => return Err(Reason::AlreadyTaken.into()),
+                    None => return Err(Reason::IllegalMove { from: request.status }.into()),
+                };
+                let live = offer::live_for(request.id)
+                    .order_by_asc(offer::Column::Id)
+                    .all(write.transaction)
+                    .await?;
+                if !live.iter().any(|offer| offer.id == *id) {
+                    return Err(Reason::OfferNotLive.into());
+                }
+                has_room(write, &caretaker, &request).await?;
+                for offer in live.iter().filter(|offer| offer.id != *id) {
+                    answer(write, &request, offer, OfferStatus::Declined, Some(viewer.id)).await?;
+                }
+                set_status(write, &chosen, OfferStatus::Accepted).await?;
+                let event = assign(write, request, &chosen, next, viewer.id).await?;
+                Ok(Done {
+                    id: chosen.care_request_id.0,
+                    event: Some(event),
+                    timeline: Some(chosen.care_request_id),
+                })
+            })
+        },
+    )
     .await
 }
 
 /// Declines an offer.
-pub async fn decline(app: &App, viewer: &Member, id: OfferId, keyed: Option<&Keyed>) -> Result<Written, Error> {
+pub async fn decline(
+    app: &App,
+    viewer: &Member,
+    id: OfferId,
+    keyed: Option<&Keyed>,
+) -> Result<Written, Error> {
     close(app, viewer, id, keyed, "declineOffer", OfferStatus::Declined).await
 }
 
 /// Takes back the viewer's own offer.
-pub async fn withdraw(app: &App, viewer: &Member, id: OfferId, keyed: Option<&Keyed>) -> Result<Written, Error> {
+pub async fn withdraw(
+    app: &App,
+    viewer: &Member,
+    id: OfferId,
+    keyed: Option<&Keyed>,
+) -> Result<Written, Error> {
     close(app, viewer, id, keyed, "withdrawOffer", OfferStatus::Withdrawn).await
 }
 
@@ -107,26 +157,40 @@ async fn close(
     mutation: &'static str,
     status: OfferStatus,
 ) -> Result<Written, Error> {
-    app.write_once(mutation, viewer, keyed, async |write| {
-        let offer = find_offer(write, viewer, id).await?;
-        // The request's lock keeps an acceptance from passing this by.
-        let request = find(write, viewer, offer.care_request_id, care_request::locked).await?;
-        let offer = find_offer(write, viewer, id).await?;
-        let allowed = if status == OfferStatus::Withdrawn {
-            offer.caretaker_id == viewer.id
-                && policy::right(Action::WithdrawOffer, policy::Standing::Offerer) == policy::Right::Own
-        } else {
-            policy::may(Action::DeclineOffer, policy::member_standing(viewer, &request))
-        };
-        if !allowed {
-            return Err(Reason::NotAllowed.into());
-        }
-        if offer.status != OfferStatus::Sent {
-            return Err(Reason::OfferNotLive.into());
-        }
-        let event = answer(write, &request, &offer, status, Some(viewer.id)).await?;
-        Ok(Done { id: id.0, event, timeline: None })
-    })
+    app.write_once(
+        mutation,
+        viewer,
+        keyed,
+        &(viewer, id, status),
+        |write, (viewer, id, status)| {
+            Box::pin(async move {
+                let (id, status) = (*id, *status);
+                let offer = find_offer(write, viewer, id).await?;
+                // The request's lock keeps an acceptance from passing this by.
+                let request = find(write, viewer, offer.care_request_id, care_request::locked).await?;
+                let offer = find_offer(write, viewer, id).await?;
+                let allowed = if status == OfferStatus::Withdrawn {
+                    offer.caretaker_id == viewer.id
+                        && policy::right(Action::WithdrawOffer, policy::Standing::Offerer)
+                            == policy::Right::Own
+                } else {
+                    policy::may(Action::DeclineOffer, policy::member_standing(viewer, &request))
+                };
+                if !allowed {
+                    return Err(Reason::NotAllowed.into());
+                }
+                if offer.status != OfferStatus::Sent {
+                    return Err(Reason::OfferNotLive.into());
+                }
+                let event = answer(write, &request, &offer, status, Some(viewer.id)).await?;
+                Ok(Done {
+                    id: id.0,
+                    event,
+                    timeline: None,
+                })
+            })
+        },
+    )
     .await
 }
 
@@ -183,7 +247,11 @@ async fn assign(
 }
 
 /// Refuses a request whose plants would be more than the caretaker can take on any of its days.
-async fn has_room(write: &Write<'_>, caretaker: &user::Model, request: &care_request::Model) -> Result<(), Error> {
+async fn has_room(
+    write: &Write<'_>,
+    caretaker: &user::Model,
+    request: &care_request::Model,
+) -> Result<(), Error> {
     let taken = care_request::cared_for_by(caretaker.id)
         .filter(care_request::COLUMN.status.is_in(state::TAKING_CAPACITY))
         .filter(overlapping(request.starts_on, request.ends_on))
@@ -201,7 +269,10 @@ async fn has_room(write: &Write<'_>, caretaker: &user::Model, request: &care_req
 }
 
 async fn find_offer(write: &Write<'_>, viewer: &Member, id: OfferId) -> Result<offer::Model, Error> {
-    let found = offer::visible_to(viewer.id).filter(offer::COLUMN.id.eq(id)).one(write.transaction).await?;
+    let found = offer::visible_to(viewer.id)
+        .filter(offer::COLUMN.id.eq(id))
+        .one(write.transaction)
+        .await?;
     found.ok_or_else(|| Refusal::of("offerId", Reason::NotFound).into())
 }
 
@@ -236,4 +307,16 @@ fn already_offered(error: DbErr) -> Error {
         Some(SqlErr::UniqueConstraintViolation(_)) => Reason::AlreadyOffered.into(),
         _ => error.into(),
     }
+}
+
+/// An offer that the viewer may see.
+pub async fn visible(
+    database: &Database,
+    viewer: &Member,
+    id: OfferId,
+) -> Result<Option<offer::Model>, DbErr> {
+    offer::visible_to(viewer.id)
+        .filter(offer::COLUMN.id.eq(id))
+        .one(database.reader())
+        .await
 }

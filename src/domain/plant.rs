@@ -1,12 +1,13 @@
 //! Plants.
 
-use sea_orm::{ActiveModelTrait as _, IntoActiveModel as _};
+use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, DbErr, IntoActiveModel as _, QueryFilter as _};
 
 use super::values::Text;
 use super::{Error, Member};
 use crate::app::App;
+use crate::database::Database;
 use crate::entity::plant::{self, PlantStatus};
-use crate::entity::PlantId;
+use crate::entity::{PlantId, UserId, care_request_plant};
 
 /// What makes a new plant.
 #[derive(Clone, Debug)]
@@ -31,10 +32,30 @@ pub async fn create(app: &App, viewer: &Member, new: NewPlant) -> Result<plant::
         created_at: app.clock.now(),
         version: 1,
     };
-    app.write("create_plant", async |write| {
-        plant.clone().into_active_model().insert(write.transaction).await?;
-        Ok(())
+    app.write("create_plant", &plant, |write, plant| {
+        Box::pin(async move {
+            plant
+                .clone()
+                .into_active_model()
+                .insert(write.transaction)
+                .await?;
+            Ok(())
+        })
     })
     .await?;
     Ok(plant)
+}
+
+/// Those of `plants` that are part of a request whose caretaker the viewer is: she reads how to look
+/// after them, as their owner does.
+pub async fn cared_for(
+    database: &Database,
+    viewer: UserId,
+    plants: &[PlantId],
+) -> Result<Vec<PlantId>, DbErr> {
+    let rows = care_request_plant::cared_for_by(viewer)
+        .filter(care_request_plant::COLUMN.plant_id.is_in(plants.iter().copied()))
+        .all(database.reader())
+        .await?;
+    Ok(rows.into_iter().map(|row| row.plant_id).collect())
 }

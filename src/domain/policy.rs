@@ -101,10 +101,9 @@ pub fn right(action: Action, standing: Standing) -> Right {
         // Moderators and administrators act in their office, not on the side as caretakers.
         (A::SendOffer, S::Member | S::Offerer | S::FormerCaretaker | S::Botanist) => Right::Yes,
 
-        (
-            A::Publish | A::AcceptOffer | A::DeclineOffer | A::Cancel | A::EndEarly | A::Confirm,
-            S::Owner,
-        ) => Right::Yes,
+        (A::Publish | A::AcceptOffer | A::DeclineOffer | A::Cancel | A::EndEarly | A::Confirm, S::Owner) => {
+            Right::Yes
+        }
         (A::StartCare | A::RecordCare | A::EndCare | A::Withdraw, S::Caretaker) => Right::Yes,
         _ => Right::No,
     }

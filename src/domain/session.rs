@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _};
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+};
 
 use super::values::{Email, Password};
 use super::{Error, Member, Reason};
@@ -39,16 +41,21 @@ pub struct Opened {
 pub async fn login(app: &App, email: &Email, password: &str) -> Result<Opened, Error> {
     let index = app.keys.email_index(email.as_ref());
     let found = user::by_email_index(index).one(app.database.reader()).await?;
-    let hash = found.as_ref().map_or(NO_PASSWORD, |user| &user.password_hash).to_owned();
+    let hash = found
+        .as_ref()
+        .map_or(NO_PASSWORD, |user| &user.password_hash)
+        .to_owned();
     let password = password.to_owned();
     let matches = hashing(app, move || crypto::verify_password(&password, &hash)).await?;
     match found {
         Some(user) if matches && user.status == UserStatus::Active => {
             let family = FamilyId(app.clock.new_id());
             let (opened, row) = open(app, user, family);
-            app.write("login", async |write| {
-                row.clone().into_active_model().insert(write.transaction).await?;
-                Ok(())
+            app.write("login", &row, |write, row| {
+                Box::pin(async move {
+                    row.clone().into_active_model().insert(write.transaction).await?;
+                    Ok(())
+                })
             })
             .await?;
             Ok(opened)
@@ -62,26 +69,28 @@ pub async fn login(app: &App, email: &Email, password: &str) -> Result<Opened, E
 pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
     let hash = crypto::sha256(refresh_token.as_bytes());
     let (outcome, _) = app
-        .write("refresh_session", async |write| {
-            let found = session::Entity::find()
-                .filter(session::COLUMN.refresh_token_hash.eq(hash.clone()))
-                .find_also_related(user::Entity)
-                .one(write.transaction)
-                .await?;
-            let Some((used, Some(user))) = found else {
-                return Ok(None);
-            };
-            let revoked = revoke(write, session::Column::Id.eq(used.id)).await?;
-            if revoked == 0 {
-                revoke(write, session::Column::Family.eq(used.family)).await?;
-                return Ok(None);
-            }
-            if used.expires_at <= write.now || user.status != UserStatus::Active {
-                return Ok(None);
-            }
-            let (opened, row) = open(app, user, used.family);
-            row.into_active_model().insert(write.transaction).await?;
-            Ok(Some(opened))
+        .write("refresh_session", &(app, hash), |write, (app, hash)| {
+            Box::pin(async move {
+                let found = session::Entity::find()
+                    .filter(session::COLUMN.refresh_token_hash.eq(hash.clone()))
+                    .find_also_related(user::Entity)
+                    .one(write.transaction)
+                    .await?;
+                let Some((used, Some(user))) = found else {
+                    return Ok(None);
+                };
+                let revoked = revoke(write, session::Column::Id.eq(used.id)).await?;
+                if revoked == 0 {
+                    revoke(write, session::Column::Family.eq(used.family)).await?;
+                    return Ok(None);
+                }
+                if used.expires_at <= write.now || user.status != UserStatus::Active {
+                    return Ok(None);
+                }
+                let (opened, row) = open(app, user, used.family);
+                row.into_active_model().insert(write.transaction).await?;
+                Ok(Some(opened))
+            })
         })
         .await?;
     // Refused only after the commit: the revocation of a reused token's family must stay.
@@ -90,7 +99,10 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
 
 /// Ends the viewer's session: its access and refresh tokens are worthless from now on.
 pub async fn logout(app: &App, viewer: &Member) -> Result<(), Error> {
-    app.write("logout", async |write| revoke(write, session::Column::Family.eq(viewer.session)).await).await?;
+    app.write("logout", &viewer.session, |write, session| {
+        Box::pin(revoke(write, session::Column::Family.eq(*session)))
+    })
+    .await?;
     Ok(())
 }
 
@@ -110,7 +122,15 @@ pub(super) fn open(app: &App, user: user::Model, family: FamilyId) -> (Opened, s
         revoked_at: None,
     };
     let access_token = auth::issue(&app.keys, &user, family, expires_at);
-    (Opened { access_token, expires_at, refresh_token, user }, row)
+    (
+        Opened {
+            access_token,
+            expires_at,
+            refresh_token,
+            user,
+        },
+        row,
+    )
 }
 
 /// Hashes a password for a new account.
@@ -119,8 +139,14 @@ pub(super) async fn hash(app: &App, password: Password) -> Result<String, Error>
 }
 
 /// Runs a slow hash off the async threads, a few at a time.
-async fn hashing<T: Send + 'static>(app: &App, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    let turn = Arc::clone(&app.hashing).acquire_owned().await.map_err(|_| Error::Interrupted)?;
+async fn hashing<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let turn = Arc::clone(&app.hashing)
+        .acquire_owned()
+        .await
+        .map_err(|_| Error::Interrupted)?;
     app.tasks
         .spawn_blocking(move || {
             let value = work();
@@ -131,7 +157,10 @@ async fn hashing<T: Send + 'static>(app: &App, work: impl FnOnce() -> T + Send +
         .map_err(|_| Error::Interrupted)
 }
 
-async fn revoke(write: &super::Write<'_>, which: impl sea_orm::sea_query::IntoCondition) -> Result<u64, Error> {
+async fn revoke(
+    write: &super::Write<'_>,
+    which: impl sea_orm::sea_query::IntoCondition,
+) -> Result<u64, Error> {
     let revoked = session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::value(write.now))
         .filter(which)

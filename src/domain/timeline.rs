@@ -1,5 +1,7 @@
 //! Who may read which entries of a request's timeline.
 
+use std::collections::{HashMap, HashSet};
+
 use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _};
 
 use super::policy::{self, Action, Right, Standing};
@@ -7,39 +9,87 @@ use super::{Error, Member};
 use crate::app::App;
 use crate::database::Database;
 use crate::entity::{CareRequestId, EventId, UserId, assignment, care_request, stream_entry};
-use crate::live::follow::{Access, Gate, GapReason};
+use crate::live::follow::{Access, GapReason, Gate};
 use crate::live::log::{self, Entry, Extent, Place};
 use crate::live::{Cursor, Stream};
 
 /// What a member may read of a request's timeline: all as a party, the time of her assignments if she
 /// was its caretaker, else nothing.
-pub async fn access(database: &Database, viewer: &Member, request: &care_request::Model) -> Result<Access, DbErr> {
-    if policy::may(Action::ReadTimeline, policy::member_standing(viewer, request)) {
-        return Ok(Access::All);
+pub async fn access(
+    database: &Database,
+    viewer: &Member,
+    request: &care_request::Model,
+) -> Result<Access, DbErr> {
+    let mut accesses = accesses(database, viewer, std::slice::from_ref(request)).await?;
+    Ok(accesses.remove(&request.id).unwrap_or(Access::Only(Vec::new())))
+}
+
+/// [`access`] to many timelines, in at most two statements.
+pub async fn accesses(
+    database: &Database,
+    viewer: &Member,
+    requests: &[care_request::Model],
+) -> Result<HashMap<CareRequestId, Access>, DbErr> {
+    let is_party = |request: &&care_request::Model| {
+        policy::may(Action::ReadTimeline, policy::member_standing(viewer, request))
+    };
+    let (parties, others): (Vec<_>, Vec<_>) = requests.iter().partition(is_party);
+    let mut accesses: HashMap<_, _> = parties.iter().map(|request| (request.id, Access::All)).collect();
+    if policy::right(Action::ReadTimeline, Standing::FormerCaretaker) == Right::OfHerTime
+        && !others.is_empty()
+    {
+        let others = others.iter().map(|request| request.id).collect();
+        let assigned = assigned(database, others, viewer.id).await?;
+        accesses.extend(
+            assigned
+                .into_iter()
+                .map(|(request, ranges)| (request, Access::Only(ranges))),
+        );
     }
-    match policy::right(Action::ReadTimeline, Standing::FormerCaretaker) {
-        Right::OfHerTime => Ok(Access::Only(assigned(database, request.id, viewer.id).await?)),
-        _ => Ok(Access::Only(Vec::new())),
-    }
+    Ok(accesses)
 }
 
 /// The first and last entry of each of a former caretaker's assignments.
-async fn assigned(database: &Database, request: CareRequestId, viewer: UserId) -> Result<Vec<(i64, i64)>, DbErr> {
-    let rows = assignment::of(request, viewer).all(database.reader()).await?;
+async fn assigned(
+    database: &Database,
+    requests: Vec<CareRequestId>,
+    viewer: UserId,
+) -> Result<HashMap<CareRequestId, Vec<(i64, i64)>>, DbErr> {
+    let rows = assignment::ended(requests, viewer).all(database.reader()).await?;
     if rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok(HashMap::new());
     }
-    let events = rows.iter().flat_map(|row| [Some(row.began_event_id), row.ended_event_id]).flatten();
+    let events = rows
+        .iter()
+        .flat_map(|row| [Some(row.began_event_id), row.ended_event_id])
+        .flatten();
+    let streams: HashSet<_> = rows
+        .iter()
+        .map(|row| Stream::Care(row.care_request_id).to_string())
+        .collect();
     let places = stream_entry::Entity::find()
-        .filter(stream_entry::Column::Stream.eq(Stream::Care(request).to_string()))
+        .filter(stream_entry::Column::Stream.is_in(streams))
         .filter(stream_entry::Column::EventId.is_in(events))
         .all(database.reader())
         .await?;
-    let seq = |event: EventId| places.iter().find(|place| place.event_id == event).map(|place| place.seq);
-    // An assignment that has not ended gives nothing here: its caretaker reads as a party. A trimmed
-    // beginning leaves what was not trimmed.
-    let ranges = rows.iter().filter_map(|row| Some((seq(row.began_event_id).unwrap_or(0), seq(row.ended_event_id?)?)));
-    Ok(ranges.collect())
+    let seq = |event: EventId| {
+        places
+            .iter()
+            .find(|place| place.event_id == event)
+            .map(|place| place.seq)
+    };
+    let mut ranges: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        // A trimmed beginning leaves what was not trimmed.
+        let began = seq(row.began_event_id).unwrap_or(0);
+        if let Some(ended) = row.ended_event_id.and_then(seq) {
+            ranges
+                .entry(row.care_request_id)
+                .or_default()
+                .push((began, ended));
+        }
+    }
+    Ok(ranges)
 }
 
 /// The gate before a request's timeline: asks anew whenever entries were read.
@@ -53,7 +103,11 @@ pub struct TimelineGate {
 impl TimelineGate {
     /// The gate for one reader.
     pub fn new(app: &App, viewer: Member, request: CareRequestId) -> Self {
-        Self { database: app.database.clone(), viewer, request }
+        Self {
+            database: app.database.clone(),
+            viewer,
+            request,
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, SqlErr,
+    ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    SqlErr,
 };
 
 use super::session::{self, Opened};
@@ -52,10 +53,16 @@ pub async fn register(app: &App, new: NewUser) -> Result<Opened, Error> {
         version: 1,
     };
     let (opened, row) = session::open(app, user.clone(), FamilyId(app.clock.new_id()));
-    app.write("register", async |write| {
-        user.clone().into_active_model().insert(write.transaction).await.map_err(taken)?;
-        row.clone().into_active_model().insert(write.transaction).await?;
-        Ok(())
+    app.write("register", &(user, row), |write, (user, row)| {
+        Box::pin(async move {
+            user.clone()
+                .into_active_model()
+                .insert(write.transaction)
+                .await
+                .map_err(taken)?;
+            row.clone().into_active_model().insert(write.transaction).await?;
+            Ok(())
+        })
     })
     .await?;
     Ok(opened)
@@ -63,44 +70,72 @@ pub async fn register(app: &App, new: NewUser) -> Result<Opened, Error> {
 
 /// A member's own e-mail address.
 pub fn email(app: &App, user: &user::Model) -> Result<String, Error> {
-    Ok(app.keys.unwrap_data_key(&user.data_key_wrapped)?.open("email", &user.email_sealed)?)
+    Ok(app
+        .keys
+        .unwrap_data_key(&user.data_key_wrapped)?
+        .open("email", &user.email_sealed)?)
 }
 
 /// The member with an e-mail address, for the operators' commands.
 pub async fn by_email(app: &App, email: &Email) -> Result<user::Model, Error> {
     let index = app.keys.email_index(email.as_ref());
-    user::by_email_index(index).one(app.database.reader()).await?.ok_or_else(|| Reason::NotFound.into())
+    user::by_email_index(index)
+        .one(app.database.reader())
+        .await?
+        .ok_or_else(|| Reason::NotFound.into())
 }
 
 /// Gives a member a role. Her tokens end, so that no old one speaks for the new role.
 pub async fn grant(app: &App, id: UserId, role: Role) -> Result<(), Error> {
-    let change = user::ActiveModel { role: sea_orm::Set(role), ..Default::default() };
+    let change = user::ActiveModel {
+        role: sea_orm::Set(role),
+        ..Default::default()
+    };
     change_standing(app, "grant_role", id, change).await
 }
 
 /// Records that somebody has checked that a member is a botanist.
 pub async fn verify_botanist(app: &App, id: UserId) -> Result<(), Error> {
-    let change =
-        user::ActiveModel { botanist_status: sea_orm::Set(BotanistStatus::Verified), ..Default::default() };
+    let change = user::ActiveModel {
+        botanist_status: sea_orm::Set(BotanistStatus::Verified),
+        ..Default::default()
+    };
     change_standing(app, "verify_botanist", id, change).await
 }
 
 /// Suspends a member: her tokens are worthless from now on, and she cannot log in.
 pub async fn suspend(app: &App, id: UserId) -> Result<(), Error> {
-    let change = user::ActiveModel { status: sea_orm::Set(UserStatus::Suspended), ..Default::default() };
+    let change = user::ActiveModel {
+        status: sea_orm::Set(UserStatus::Suspended),
+        ..Default::default()
+    };
     change_standing(app, "suspend", id, change).await
 }
 
-async fn change_standing(app: &App, name: &'static str, id: UserId, change: user::ActiveModel) -> Result<(), Error> {
-    app.write(name, async |write| {
-        let changed = user::Entity::update_many()
-            .set(change.clone())
-            .col_expr(user::Column::TokenEpoch, Expr::col(user::Column::TokenEpoch).add(1))
-            .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
-            .filter(user::Column::Id.eq(id))
-            .exec(write.transaction)
-            .await?;
-        if changed.rows_affected == 1 { Ok(()) } else { Err(Reason::NotFound.into()) }
+async fn change_standing(
+    app: &App,
+    name: &'static str,
+    id: UserId,
+    change: user::ActiveModel,
+) -> Result<(), Error> {
+    app.write(name, &(id, change), |write, (id, change)| {
+        Box::pin(async move {
+            let changed = user::Entity::update_many()
+                .set(change.clone())
+                .col_expr(
+                    user::Column::TokenEpoch,
+                    Expr::col(user::Column::TokenEpoch).add(1),
+                )
+                .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
+                .filter(user::Column::Id.eq(*id))
+                .exec(write.transaction)
+                .await?;
+            if changed.rows_affected == 1 {
+                Ok(())
+            } else {
+                Err(Reason::NotFound.into())
+            }
+        })
     })
     .await?;
     Ok(())

@@ -68,7 +68,10 @@ impl Email {
                 && domain.contains('.')
                 && !domain.contains('@')
         });
-        if !shaped || address.len() > EMAIL_MAXIMUM || address.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if !shaped
+            || address.len() > EMAIL_MAXIMUM
+            || address.chars().any(|c| c.is_whitespace() || c.is_control())
+        {
             return Err(Refusal::of(field, Reason::NotAnEmail));
         }
         Ok(Self(address))
@@ -96,10 +99,20 @@ impl Password {
     pub fn parse(field: &'static str, raw: &str) -> Result<Self, Refusal> {
         let characters = raw.chars().count();
         if characters < PASSWORD_MINIMUM {
-            return Err(Refusal::of(field, Reason::TooShort { minimum: PASSWORD_MINIMUM }));
+            return Err(Refusal::of(
+                field,
+                Reason::TooShort {
+                    minimum: PASSWORD_MINIMUM,
+                },
+            ));
         }
         if characters > PASSWORD_MAXIMUM {
-            return Err(Refusal::of(field, Reason::TooLong { maximum: PASSWORD_MAXIMUM }));
+            return Err(Refusal::of(
+                field,
+                Reason::TooLong {
+                    maximum: PASSWORD_MAXIMUM,
+                },
+            ));
         }
         Ok(Self(raw.to_owned()))
     }
@@ -124,7 +137,10 @@ pub struct Timezone(Tz);
 impl Timezone {
     /// Reads a zone's name, such as `Europe/Paris`.
     pub fn parse(field: &'static str, raw: &str) -> Result<Self, Refusal> {
-        raw.trim().parse().map(Self).map_err(|_| Refusal::of(field, Reason::NotATimezone))
+        raw.trim()
+            .parse()
+            .map(Self)
+            .map_err(|_| Refusal::of(field, Reason::NotATimezone))
     }
 
     /// The zone that a row names; UTC for a name that the program no longer knows.
@@ -162,7 +178,13 @@ impl Days {
             return Err(Refusal::of("endsOn", Reason::EndsBeforeStart));
         }
         if (last - first).num_days() >= Self::MAXIMUM {
-            return Err(Refusal::of("endsOn", Reason::OutOfRange { minimum: 1, maximum: Self::MAXIMUM }));
+            return Err(Refusal::of(
+                "endsOn",
+                Reason::OutOfRange {
+                    minimum: 1,
+                    maximum: Self::MAXIMUM,
+                },
+            ));
         }
         Ok(Self { first, last })
     }
@@ -187,7 +209,11 @@ impl Cell {
             return Err(refused);
         }
         let (middle, _, _) = geohash::decode(&hash).map_err(|_| refused)?;
-        Ok(Self { latitude_e6: millionths(middle.y), longitude_e6: millionths(middle.x), hash })
+        Ok(Self {
+            latitude_e6: millionths(middle.y),
+            longitude_e6: millionths(middle.x),
+            hash,
+        })
     }
 
     /// Reads a geohash that may be missing.
@@ -212,7 +238,13 @@ pub fn within(field: &'static str, number: i32, minimum: i32, maximum: i32) -> R
     if (minimum..=maximum).contains(&number) {
         Ok(number)
     } else {
-        Err(Refusal::of(field, Reason::OutOfRange { minimum: minimum.into(), maximum: maximum.into() }))
+        Err(Refusal::of(
+            field,
+            Reason::OutOfRange {
+                minimum: minimum.into(),
+                maximum: maximum.into(),
+            },
+        ))
     }
 }
 
@@ -237,15 +269,30 @@ mod tests {
         assert_eq!(Text::<5>::parse("name", "  été  ").unwrap().as_ref(), "été");
         assert!(Text::<5>::parse("name", "ééééé").is_ok());
         assert_eq!(Text::<5>::parse("name", " \n").unwrap_err().reason, Reason::Blank);
-        assert_eq!(Text::<5>::parse("name", "sixsix").unwrap_err().reason, Reason::TooLong { maximum: 5 });
+        assert_eq!(
+            Text::<5>::parse("name", "sixsix").unwrap_err().reason,
+            Reason::TooLong { maximum: 5 }
+        );
         assert!(Text::<5>::parse("name", "a\0b").is_err());
         assert_eq!(Text::<5>::optional("name", Some("  ")), Ok(None));
     }
 
     #[test]
     fn addresses_have_a_shape_and_one_case() {
-        assert_eq!(Email::parse("email", " Ada@Example.ORG ").unwrap().as_ref(), "ada@example.org");
-        for wrong in ["", "ada", "@example.org", "ada@", "ada@local", "a b@example.org", "a@b@c.d", "a@.org"] {
+        assert_eq!(
+            Email::parse("email", " Ada@Example.ORG ").unwrap().as_ref(),
+            "ada@example.org"
+        );
+        for wrong in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "ada@local",
+            "a b@example.org",
+            "a@b@c.d",
+            "a@.org",
+        ] {
             assert!(Email::parse("email", wrong).is_err(), "{wrong}");
         }
     }
@@ -260,7 +307,11 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let shown = format!("{:?}{:?}", Email::parse("e", "a@b.cd"), Password::parse("p", "hunter22"));
+        let shown = format!(
+            "{:?}{:?}",
+            Email::parse("e", "a@b.cd"),
+            Password::parse("p", "hunter22")
+        );
         assert!(!shown.contains("hunter") && !shown.contains("b.cd"));
     }
 }

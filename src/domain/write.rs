@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
@@ -26,6 +27,11 @@ pub struct Write<'t> {
     outbox: Mutex<Vec<NewEvent>>,
 }
 
+/// What is written, with what it is given; it captures nothing (see [`write_transaction`]).
+///
+/// [`write_transaction`]: crate::database::Database::write_transaction
+pub type Work<C, T> = for<'w> fn(&'w Write<'w>, &'w C) -> BoxFuture<'w, Result<T, Error>>;
+
 /// Something that happened to a care request.
 pub struct Happening<'a> {
     /// What.
@@ -47,7 +53,15 @@ pub struct Happening<'a> {
 impl<'a> Happening<'a> {
     /// Something about the request itself.
     pub fn new(kind: EventKind, request: &'a care_request::Model, actor: Option<UserId>) -> Self {
-        Self { kind, request, actor, others: &[], plant: None, subject: None, occurred_at: None }
+        Self {
+            kind,
+            request,
+            actor,
+            others: &[],
+            plant: None,
+            subject: None,
+            occurred_at: None,
+        }
     }
 }
 
@@ -63,7 +77,9 @@ impl Write<'_> {
         let id = EventId(self.new_id());
         let request = happening.request;
         let (level, in_timeline) = loudness(happening.kind);
-        let concerned = [Some(request.owner_id), request.caretaker_id].into_iter().flatten();
+        let concerned = [Some(request.owner_id), request.caretaker_id]
+            .into_iter()
+            .flatten();
         let mut feeds: Vec<_> = concerned
             .chain(happening.others.iter().copied())
             .filter(|user| Some(*user) != happening.actor)
@@ -81,9 +97,16 @@ impl Write<'_> {
             subject: happening.subject,
             occurred_at: happening.occurred_at,
             traceparent: None,
-            places: timeline.into_iter().chain(feeds).map(|stream| (stream, level)).collect(),
+            places: timeline
+                .into_iter()
+                .chain(feeds)
+                .map(|stream| (stream, level))
+                .collect(),
         };
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.outbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(event);
         id
     }
 }
@@ -98,7 +121,9 @@ fn loudness(kind: EventKind) -> (Level, bool) {
         | EventKind::CareConfirmed
         | EventKind::EndedEarly
         | EventKind::CommentAdded => (Level::Notice, true),
-        EventKind::RequestCancelled | EventKind::RequestExpired | EventKind::RequestReopened => (Level::Warning, true),
+        EventKind::RequestCancelled | EventKind::RequestExpired | EventKind::RequestReopened => {
+            (Level::Warning, true)
+        }
         EventKind::CaretakerWithdrew => (Level::Critical, true),
         EventKind::OfferReceived | EventKind::OfferDeclined => (Level::Notice, false),
         EventKind::OfferWithdrawn => (Level::Info, false),
@@ -108,20 +133,36 @@ fn loudness(kind: EventKind) -> (Level, bool) {
 impl App {
     /// Runs `work` in a write transaction, appends the events it recorded, commits, and wakes whoever
     /// follows their streams.
-    pub async fn write<T, F>(&self, name: &'static str, work: F) -> Result<(T, Vec<Appended>), Error>
+    pub async fn write<C, T>(
+        &self,
+        name: &'static str,
+        input: &C,
+        work: Work<C, T>,
+    ) -> Result<(T, Vec<Appended>), Error>
     where
-        F: AsyncFn(&Write<'_>) -> Result<T, Error>,
+        C: Sync,
+        T: Send,
     {
         let (value, appended) = self
             .database
-            .write_transaction(name, async |transaction| {
-                let write =
-                    Write { transaction, now: self.clock.now(), clock: &self.clock, outbox: Mutex::default() };
-                let value = work(&write).await?;
-                let events = write.outbox.into_inner().unwrap_or_else(PoisonError::into_inner);
-                let appended = log::append(transaction, &self.clock, events).await?;
-                Ok::<_, Error>((value, appended))
-            })
+            .write_transaction(
+                name,
+                &(&self.clock, input, work),
+                |transaction, (clock, input, work)| {
+                    Box::pin(async move {
+                        let write = Write {
+                            transaction,
+                            now: clock.now(),
+                            clock,
+                            outbox: Mutex::default(),
+                        };
+                        let value = work(&write, input).await?;
+                        let events = write.outbox.into_inner().unwrap_or_else(PoisonError::into_inner);
+                        let appended = log::append(transaction, clock, events).await?;
+                        Ok::<_, Error>((value, appended))
+                    })
+                },
+            )
             .await?;
         for entry in &appended {
             self.wake(Wake::Moved(entry.stream, entry.seq));

@@ -20,9 +20,10 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A member's assignments to a request, in any order.
-pub fn of(request: CareRequestId, caretaker: UserId) -> Select<Entity> {
+/// A member's assignments to requests that have ended: the ones of a former caretaker.
+pub fn ended(requests: Vec<CareRequestId>, caretaker: UserId) -> Select<Entity> {
     Entity::find()
-        .filter(COLUMN.care_request_id.eq(request))
+        .filter(COLUMN.care_request_id.is_in(requests))
         .filter(COLUMN.caretaker_id.eq(caretaker))
+        .filter(COLUMN.ended_event_id.is_not_null())
 }

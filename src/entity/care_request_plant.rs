@@ -1,8 +1,9 @@
 //! Which plants a care request is for.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
 
-use super::{CareRequestId, PlantId};
+use super::{CareRequestId, PlantId, UserId, care_request};
 
 /// A plant's place in a care request.
 #[sea_orm::model]
@@ -17,3 +18,13 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The plants of requests whose caretaker a member is.
+pub fn cared_for_by(caretaker: UserId) -> Select<Entity> {
+    let requests = Query::select()
+        .column(care_request::Column::Id)
+        .from(care_request::Entity)
+        .and_where(care_request::COLUMN.caretaker_id.eq(caretaker))
+        .to_owned();
+    Entity::find().filter(COLUMN.care_request_id.in_subquery(requests))
+}

@@ -2,7 +2,10 @@
 //!
 //! A finder that takes a viewer (`visible_to`) is the only way in from outside: getting the row is
 //! being allowed to see it.
-#![expect(missing_docs, reason = "a column says what it is by its name; what is not plain is documented at the table")]
+#![expect(
+    missing_docs,
+    reason = "a column says what it is by its name; what is not plain is documented at the table"
+)]
 
 pub mod assignment;
 pub mod care_record;
@@ -21,5 +24,6 @@ pub mod stream_entry;
 pub mod user;
 
 pub use ids::{
-    AssignmentId, CareRecordId, CareRequestId, CommentId, EventId, FamilyId, OfferId, PlantId, SessionId, UserId,
+    AssignmentId, CareRecordId, CareRequestId, CommentId, EventId, FamilyId, OfferId, PlantId, SessionId,
+    UserId,
 };

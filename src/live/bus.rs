@@ -34,7 +34,12 @@ pub enum Bus {
 
 impl Bus {
     /// Starts the Postgres bus: one task that sends, one that listens, each on a connection of its own.
-    pub fn postgres(url: &str, hub: Arc<Hub>, tasks: &TaskTracker, stop: &CancellationToken) -> Result<Self, DbErr> {
+    pub fn postgres(
+        url: &str,
+        hub: Arc<Hub>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self, DbErr> {
         let (sender, waiting) = mpsc::channel(WAITING);
         let pool = postgres::pool(url)?;
         tasks.spawn(postgres::send(pool.clone(), waiting, stop.clone()));
@@ -70,7 +75,11 @@ impl Wake {
 
     fn decode(text: &str) -> Option<Self> {
         let mut parts = text.split(' ');
-        let (kind, stream, number) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let (kind, stream, number) = (
+            parts.next()?,
+            parts.next()?.parse().ok()?,
+            parts.next()?.parse().ok()?,
+        );
         match kind {
             "m" => Some(Self::Moved(stream, number)),
             "r" => Some(Self::Read(stream, number)),
@@ -93,7 +102,12 @@ mod tests {
         for wake in [Wake::Moved(care, 7), Wake::Read(user, 0)] {
             assert_eq!(Wake::decode(&wake.encode()), Some(wake));
         }
-        for noise in ["", "m", "m care:1 2", "x care:00000000-0000-0000-0000-000000000001 2"] {
+        for noise in [
+            "",
+            "m",
+            "m care:1 2",
+            "x care:00000000-0000-0000-0000-000000000001 2",
+        ] {
             assert_eq!(Wake::decode(noise), None, "{noise}");
         }
     }

@@ -24,17 +24,29 @@ pub struct Cursor {
 impl Cursor {
     /// The beginning of a stream.
     pub fn start(stream: Stream) -> Self {
-        Self { stream, seq: 0, tail: [0; 8] }
+        Self {
+            stream,
+            seq: 0,
+            tail: [0; 8],
+        }
     }
 
     /// The position after an entry.
     pub fn after(stream: Stream, seq: i64, event: EventId) -> Self {
-        Self { stream, seq, tail: tail(event) }
+        Self {
+            stream,
+            seq,
+            tail: tail(event),
+        }
     }
 
     /// The position after a trimmed entry, whose event is no longer known.
     pub fn at_floor(stream: Stream, floor: i64) -> Self {
-        Self { stream, seq: floor, tail: [0; 8] }
+        Self {
+            stream,
+            seq: floor,
+            tail: [0; 8],
+        }
     }
 
     /// The text that clients keep.
@@ -63,7 +75,11 @@ impl Cursor {
             b'u' => Stream::User(UserId(id)),
             _ => return None,
         };
-        let cursor = Self { stream: named, seq: i64::from_be_bytes(*seq), tail: rest.try_into().ok()? };
+        let cursor = Self {
+            stream: named,
+            seq: i64::from_be_bytes(*seq),
+            tail: rest.try_into().ok()?,
+        };
         (named == stream && cursor.seq >= 0).then_some(cursor)
     }
 }
@@ -84,8 +100,14 @@ mod tests {
         let care = Stream::Care(CareRequestId(Uuid::from_u128(7)));
         let cursor = Cursor::after(care, 42, EventId(Uuid::from_u128(0x1122_3344_5566_7788)));
         assert_eq!(Cursor::decode(&cursor.encode(), care), Some(cursor));
-        assert_eq!(Cursor::decode(&cursor.encode(), Stream::User(UserId(Uuid::from_u128(7)))), None);
-        assert_eq!(Cursor::decode(&cursor.encode(), Stream::Care(CareRequestId(Uuid::from_u128(8)))), None);
+        assert_eq!(
+            Cursor::decode(&cursor.encode(), Stream::User(UserId(Uuid::from_u128(7)))),
+            None
+        );
+        assert_eq!(
+            Cursor::decode(&cursor.encode(), Stream::Care(CareRequestId(Uuid::from_u128(8)))),
+            None
+        );
     }
 
     #[test]
@@ -95,7 +117,10 @@ mod tests {
         for damaged in ["", "?", "AAAA", &text[1..], &format!("{text}A")] {
             assert_eq!(Cursor::decode(damaged, care), None, "{damaged}");
         }
-        let negative = Cursor { seq: -1, ..Cursor::start(care) };
+        let negative = Cursor {
+            seq: -1,
+            ..Cursor::start(care)
+        };
         assert_eq!(Cursor::decode(&negative.encode(), care), None);
     }
 }

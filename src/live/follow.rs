@@ -58,6 +58,8 @@ pub enum GapReason {
 pub enum EndReason {
     /// The viewer may not read on.
     AccessLost,
+    /// What was followed is no longer kept.
+    TrimmedAway,
 }
 
 /// Which entries of a stream a reader may read.
@@ -81,6 +83,14 @@ impl Access {
     /// Whether anything may be read at all.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Only(ranges) if ranges.is_empty())
+    }
+
+    /// The ranges it is restricted to, if it is.
+    pub fn ranges(&self) -> Option<&[(i64, i64)]> {
+        match self {
+            Self::All => None,
+            Self::Only(ranges) => Some(ranges),
+        }
     }
 
     /// Whether nothing from `seq` on may be read.

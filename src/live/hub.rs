@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _, QuerySelect as _};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _, QuerySelect as _,
+};
 use tokio::sync::watch;
 
 use super::Stream;
@@ -49,9 +51,14 @@ impl Hub {
 
     fn learn(&self, stream: Stream, news: Known) -> bool {
         let streams = self.lock();
-        let Some(known) = streams.get(&stream) else { return false };
+        let Some(known) = streams.get(&stream) else {
+            return false;
+        };
         known.send_if_modified(|known| {
-            let next = Known { last: known.last.max(news.last), read: known.read.max(news.read) };
+            let next = Known {
+                last: known.last.max(news.last),
+                read: known.read.max(news.read),
+            };
             std::mem::replace(known, next) != next
         })
     }
@@ -110,7 +117,13 @@ async fn heads(connection: &impl ConnectionTrait, streams: &[Stream]) -> Result<
         .await?;
     let known = heads.into_iter().filter_map(|head| {
         let stream = head.name.parse().ok()?;
-        Some((stream, Known { last: head.last_seq, read: head.read_seq.unwrap_or(0) }))
+        Some((
+            stream,
+            Known {
+                last: head.last_seq,
+                read: head.read_seq.unwrap_or(0),
+            },
+        ))
     });
     Ok(known.collect())
 }

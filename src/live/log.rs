@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, OnConflict, Order};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _,
+    IntoActiveModel as _, Iterable as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
 };
 use uuid::Uuid;
 
@@ -97,10 +97,19 @@ pub async fn append(
         let head = raise(transaction, clock, *stream, count).await?;
         newest = newest.max(head.last_recorded_at);
         for (seq, (event, level)) in (head.last_seq - count + 1..).zip(added) {
-            appended.push(Appended { stream: *stream, seq, event: *event });
+            appended.push(Appended {
+                stream: *stream,
+                seq,
+                event: *event,
+            });
             entries.push(
-                stream_entry::Model { stream: stream.to_string(), seq, event_id: *event, level: *level }
-                    .into_active_model(),
+                stream_entry::Model {
+                    stream: stream.to_string(),
+                    seq,
+                    event_id: *event,
+                    level: *level,
+                }
+                .into_active_model(),
             );
         }
     }
@@ -111,10 +120,16 @@ pub async fn append(
         .filter(stream::Column::Name.is_in(names))
         .exec(transaction)
         .await?;
-    let rows = events.into_iter().map(|event| row(event, recorded_at).into_active_model());
-    event::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+    let rows = events
+        .into_iter()
+        .map(|event| row(event, recorded_at).into_active_model());
+    event::Entity::insert_many(rows)
+        .exec_without_returning(transaction)
+        .await?;
     if !entries.is_empty() {
-        stream_entry::Entity::insert_many(entries).exec_without_returning(transaction).await?;
+        stream_entry::Entity::insert_many(entries)
+            .exec_without_returning(transaction)
+            .await?;
     }
     Ok(appended)
 }
@@ -136,7 +151,11 @@ async fn raise(
     };
     let raised = Expr::col((stream::Entity, stream::Column::LastSeq)).add(count);
     stream::Entity::insert(fresh)
-        .on_conflict(OnConflict::column(stream::Column::Name).value(stream::Column::LastSeq, raised).to_owned())
+        .on_conflict(
+            OnConflict::column(stream::Column::Name)
+                .value(stream::Column::LastSeq, raised)
+                .to_owned(),
+        )
         .exec_with_returning(transaction)
         .await
 }
@@ -157,8 +176,13 @@ fn row(event: NewEvent, recorded_at: DateTime<Utc>) -> event::Model {
 
 /// A stream's head and floor; all zero if nothing was ever appended.
 pub async fn extent(connection: &impl ConnectionTrait, stream: Stream) -> Result<Extent, DbErr> {
-    let row = stream::Entity::find_by_id(stream.to_string()).one(connection).await?;
-    Ok(row.map_or_else(Extent::default, |row| Extent { last: row.last_seq, floor: row.floor_seq }))
+    let row = stream::Entity::find_by_id(stream.to_string())
+        .one(connection)
+        .await?;
+    Ok(row.map_or_else(Extent::default, |row| Extent {
+        last: row.last_seq,
+        floor: row.floor_seq,
+    }))
 }
 
 /// At most `limit` entries after `position`, in order.
@@ -168,33 +192,72 @@ pub async fn read(
     position: i64,
     limit: u64,
 ) -> Result<Vec<Entry>, DbErr> {
-    let rows = entries(stream)
-        .filter(stream_entry::Column::Seq.gt(position))
-        .order_by_asc(stream_entry::Column::Seq)
-        .limit(limit)
-        .find_also_related(event::Entity)
-        .all(connection)
-        .await?;
-    with_events(rows)
+    let wanted = Wanted {
+        stream,
+        after: Some(position),
+        before: None,
+        ranges: None,
+        minimum: None,
+    };
+    wanted.read(connection, limit, false).await
 }
 
-/// The last `limit` entries before `position` (before the end if there is none), in order.
-pub async fn read_back(
-    connection: &impl ConnectionTrait,
-    stream: Stream,
-    position: Option<i64>,
-    limit: u64,
-) -> Result<Vec<Entry>, DbErr> {
-    let before = position.map(|position| stream_entry::Column::Seq.lt(position));
-    let mut rows = entries(stream)
-        .filter(sea_orm::Condition::all().add_option(before))
-        .order_by_desc(stream_entry::Column::Seq)
-        .limit(limit)
-        .find_also_related(event::Entity)
-        .all(connection)
-        .await?;
-    rows.reverse();
-    with_events(rows)
+/// Which entries of a stream are wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// The stream.
+    pub stream: Stream,
+    /// Only what comes after this number.
+    pub after: Option<i64>,
+    /// Only what comes before this number.
+    pub before: Option<i64>,
+    /// Only what is in one of these ranges, both ends included.
+    pub ranges: Option<&'a [(i64, i64)]>,
+    /// Only what is at least so loud.
+    pub minimum: Option<Level>,
+}
+
+impl Wanted<'_> {
+    /// At most `limit` of them in order, from the beginning or the end.
+    pub async fn read(
+        &self,
+        connection: &impl ConnectionTrait,
+        limit: u64,
+        from_end: bool,
+    ) -> Result<Vec<Entry>, DbErr> {
+        let order = if from_end { Order::Desc } else { Order::Asc };
+        let mut rows = self
+            .select()
+            .order_by(stream_entry::Column::Seq, order)
+            .limit(limit)
+            .find_also_related(event::Entity)
+            .all(connection)
+            .await?;
+        if from_end {
+            rows.reverse();
+        }
+        with_events(rows)
+    }
+
+    /// All of them, in no order.
+    pub fn select(&self) -> sea_orm::Select<stream_entry::Entity> {
+        let seq = stream_entry::Column::Seq;
+        let ranges = self.ranges.map(|ranges| {
+            ranges
+                .iter()
+                .fold(Condition::any().add(seq.lt(0)), |any, (from, to)| {
+                    any.add(seq.between(*from, *to))
+                })
+        });
+        let levels = self.minimum.map(|minimum| {
+            stream_entry::Column::Level.is_in(Level::iter().filter(move |level| *level >= minimum))
+        });
+        entries(self.stream)
+            .filter(Condition::all().add_option(self.after.map(|after| seq.gt(after))))
+            .filter(Condition::all().add_option(self.before.map(|before| seq.lt(before))))
+            .filter(Condition::all().add_option(ranges))
+            .filter(Condition::all().add_option(levels))
+    }
 }
 
 /// Where `cursor` stands in its stream: at its place, or no longer so.
@@ -229,8 +292,15 @@ pub enum Place {
 
 /// The cursor of the position after entry `seq`.
 pub async fn cursor_at(connection: &impl ConnectionTrait, stream: Stream, seq: i64) -> Result<Cursor, DbErr> {
-    let event = if seq > 0 { event_at(connection, stream, seq).await? } else { None };
-    Ok(event.map_or_else(|| Cursor::at_floor(stream, seq), |event| Cursor::after(stream, seq, event)))
+    let event = if seq > 0 {
+        event_at(connection, stream, seq).await?
+    } else {
+        None
+    };
+    Ok(event.map_or_else(
+        || Cursor::at_floor(stream, seq),
+        |event| Cursor::after(stream, seq, event),
+    ))
 }
 
 /// The place of an event in a stream, if it has one there.
@@ -239,7 +309,10 @@ pub async fn place_of(
     stream: Stream,
     event: EventId,
 ) -> Result<Option<Cursor>, DbErr> {
-    let row = entries(stream).filter(stream_entry::Column::EventId.eq(event)).one(connection).await?;
+    let row = entries(stream)
+        .filter(stream_entry::Column::EventId.eq(event))
+        .one(connection)
+        .await?;
     Ok(row.map(|row| Cursor::after(stream, row.seq, event)))
 }
 
@@ -247,16 +320,29 @@ fn entries(stream: Stream) -> sea_orm::Select<stream_entry::Entity> {
     stream_entry::Entity::find().filter(stream_entry::Column::Stream.eq(stream.to_string()))
 }
 
-async fn event_at(connection: &impl ConnectionTrait, stream: Stream, seq: i64) -> Result<Option<EventId>, DbErr> {
-    let row = stream_entry::Entity::find_by_id((stream.to_string(), seq)).one(connection).await?;
+async fn event_at(
+    connection: &impl ConnectionTrait,
+    stream: Stream,
+    seq: i64,
+) -> Result<Option<EventId>, DbErr> {
+    let row = stream_entry::Entity::find_by_id((stream.to_string(), seq))
+        .one(connection)
+        .await?;
     Ok(row.map(|row| row.event_id))
 }
 
 fn with_events(rows: Vec<(stream_entry::Model, Option<event::Model>)>) -> Result<Vec<Entry>, DbErr> {
     rows.into_iter()
         .map(|(entry, event)| match event {
-            Some(event) => Ok(Entry { seq: entry.seq, level: entry.level, event }),
-            None => Err(DbErr::RecordNotFound(format!("the event of {} {}", entry.stream, entry.seq))),
+            Some(event) => Ok(Entry {
+                seq: entry.seq,
+                level: entry.level,
+                event,
+            }),
+            None => Err(DbErr::RecordNotFound(format!(
+                "the event of {} {}",
+                entry.stream, entry.seq
+            ))),
         })
         .collect()
 }

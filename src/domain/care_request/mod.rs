@@ -1,13 +1,14 @@
 //! Care requests: making them, and what their parties do to their state.
 
+pub mod near;
 pub mod state;
 pub mod timed;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, Condition, EntityTrait as _, IntoActiveModel as _, Iterable as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, EntityTrait as _, IntoActiveModel as _,
+    Iterable as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set,
 };
 
 use self::state::Step;
@@ -69,13 +70,43 @@ pub enum Change {
 impl Change {
     fn parts(self) -> (&'static str, Action, Step, EventKind) {
         match self {
-            Self::Publish => ("publishCareRequest", Action::Publish, Step::Publish, EventKind::RequestPublished),
-            Self::Start => ("startCare", Action::StartCare, Step::StartCare, EventKind::CareStarted),
+            Self::Publish => (
+                "publishCareRequest",
+                Action::Publish,
+                Step::Publish,
+                EventKind::RequestPublished,
+            ),
+            Self::Start => (
+                "startCare",
+                Action::StartCare,
+                Step::StartCare,
+                EventKind::CareStarted,
+            ),
             Self::End => ("endCare", Action::EndCare, Step::EndCare, EventKind::CareEnded),
-            Self::Confirm => ("confirmCare", Action::Confirm, Step::Confirm, EventKind::CareConfirmed),
-            Self::EndEarly => ("endCareEarly", Action::EndEarly, Step::EndEarly, EventKind::EndedEarly),
-            Self::Cancel => ("cancelCareRequest", Action::Cancel, Step::Cancel, EventKind::RequestCancelled),
-            Self::Withdraw => ("withdrawFromCare", Action::Withdraw, Step::Withdraw, EventKind::CaretakerWithdrew),
+            Self::Confirm => (
+                "confirmCare",
+                Action::Confirm,
+                Step::Confirm,
+                EventKind::CareConfirmed,
+            ),
+            Self::EndEarly => (
+                "endCareEarly",
+                Action::EndEarly,
+                Step::EndEarly,
+                EventKind::EndedEarly,
+            ),
+            Self::Cancel => (
+                "cancelCareRequest",
+                Action::Cancel,
+                Step::Cancel,
+                EventKind::RequestCancelled,
+            ),
+            Self::Withdraw => (
+                "withdrawFromCare",
+                Action::Withdraw,
+                Step::Withdraw,
+                EventKind::CaretakerWithdrew,
+            ),
         }
     }
 }
@@ -88,22 +119,49 @@ pub async fn create(
     keyed: Option<&Keyed>,
 ) -> Result<Written, Error> {
     check_plant_list(&new.plants)?;
-    app.write_once("createCareRequest", viewer, keyed, async |write| {
-        if new.publish {
-            not_over(write.now, new.timezone, new.days.first)?;
-        }
-        take_plants(write, viewer.id, &new).await?;
-        let request = row(write, viewer.id, &new);
-        request.clone().into_active_model().insert(write.transaction).await?;
-        let links = new.plants.iter().zip(0..).map(|(plant, position)| {
-            care_request_plant::Model { care_request_id: request.id, plant_id: *plant, position }.into_active_model()
-        });
-        care_request_plant::Entity::insert_many(links).exec_without_returning(write.transaction).await?;
-        let event = new.publish.then(|| {
-            write.record(&Happening::new(EventKind::RequestPublished, &request, Some(viewer.id)))
-        });
-        Ok(Done { id: request.id.0, event, timeline: Some(request.id) })
-    })
+    app.write_once(
+        "createCareRequest",
+        viewer,
+        keyed,
+        &(viewer, new),
+        |write, (viewer, new)| {
+            Box::pin(async move {
+                if new.publish {
+                    not_over(write.now, new.timezone, new.days.first)?;
+                }
+                take_plants(write, viewer.id, new).await?;
+                let request = row(write, viewer.id, new);
+                request
+                    .clone()
+                    .into_active_model()
+                    .insert(write.transaction)
+                    .await?;
+                let links = new.plants.iter().zip(0..).map(|(plant, position)| {
+                    care_request_plant::Model {
+                        care_request_id: request.id,
+                        plant_id: *plant,
+                        position,
+                    }
+                    .into_active_model()
+                });
+                care_request_plant::Entity::insert_many(links)
+                    .exec_without_returning(write.transaction)
+                    .await?;
+                let event = new.publish.then(|| {
+                    write.record(&Happening::new(
+                        EventKind::RequestPublished,
+                        &request,
+                        Some(viewer.id),
+                    ))
+                });
+                Ok(Done {
+                    id: request.id.0,
+                    event,
+                    timeline: Some(request.id),
+                })
+            })
+        },
+    )
     .await
 }
 
@@ -115,22 +173,37 @@ pub async fn change(
     change: Change,
     keyed: Option<&Keyed>,
 ) -> Result<Written, Error> {
-    let (mutation, action, step, kind) = change.parts();
-    app.write_once(mutation, viewer, keyed, async |write| {
-        let request = find(write, viewer, id, care_request::locked).await?;
-        if !policy::may(action, policy::member_standing(viewer, &request)) {
-            return Err(Reason::NotAllowed.into());
-        }
-        match change {
-            Change::Start if today(write.now, &request) < request.starts_on - TimeDelta::days(1) => {
-                return Err(Reason::TooEarly.into());
-            }
-            Change::Publish => not_over(write.now, Timezone::stored(&request.timezone), request.starts_on)?,
-            _ => {}
-        }
-        let event = advance(write, request, step, kind, Some(viewer.id)).await?;
-        Ok(Done { id: id.0, event: Some(event), timeline: Some(id) })
-    })
+    let (mutation, ..) = change.parts();
+    app.write_once(
+        mutation,
+        viewer,
+        keyed,
+        &(viewer, id, change),
+        |write, (viewer, id, change)| {
+            Box::pin(async move {
+                let (_, action, step, kind) = change.parts();
+                let request = find(write, viewer, *id, care_request::locked).await?;
+                if !policy::may(action, policy::member_standing(viewer, &request)) {
+                    return Err(Reason::NotAllowed.into());
+                }
+                match change {
+                    Change::Start if today(write.now, &request) < request.starts_on - TimeDelta::days(1) => {
+                        return Err(Reason::TooEarly.into());
+                    }
+                    Change::Publish => {
+                        not_over(write.now, Timezone::stored(&request.timezone), request.starts_on)?
+                    }
+                    _ => {}
+                }
+                let event = advance(write, request, step, kind, Some(viewer.id)).await?;
+                Ok(Done {
+                    id: id.0,
+                    event: Some(event),
+                    timeline: Some(*id),
+                })
+            })
+        },
+    )
     .await
 }
 
@@ -147,9 +220,16 @@ pub(super) async fn advance(
         Step::Cancel | Step::Expire => close_offers(write, &request, step, actor).await?,
         _ => Vec::new(),
     };
-    let others = if step == Step::Expire { offerers.as_slice() } else { &[] };
+    let others = if step == Step::Expire {
+        offerers.as_slice()
+    } else {
+        &[]
+    };
     // Told of the request as it was: who withdraws or is passed over is still concerned.
-    let event = write.record(&Happening { others, ..Happening::new(kind, &request, actor) });
+    let event = write.record(&Happening {
+        others,
+        ..Happening::new(kind, &request, actor)
+    });
     let reopened = matches!(step, Step::Withdraw | Step::Reopen);
     let mut changed = care_request::ActiveModel {
         id: Set(request.id),
@@ -203,7 +283,13 @@ fn check_plant_list(plants: &[PlantId]) -> Result<(), Error> {
         return Err(Refusal::of("plantIds", Reason::Empty).into());
     }
     if plants.len() > PLANTS_MAXIMUM {
-        return Err(Refusal::of("plantIds", Reason::TooMany { maximum: PLANTS_MAXIMUM }).into());
+        return Err(Refusal::of(
+            "plantIds",
+            Reason::TooMany {
+                maximum: PLANTS_MAXIMUM,
+            },
+        )
+        .into());
     }
     let distinct: std::collections::HashSet<_> = plants.iter().collect();
     if distinct.len() < plants.len() {
@@ -253,7 +339,11 @@ fn row(write: &Write<'_>, owner: UserId, new: &NewCareRequest) -> care_request::
         latitude_e6: new.cell.as_ref().map(|cell| cell.latitude_e6),
         longitude_e6: new.cell.as_ref().map(|cell| cell.longitude_e6),
         instructions: new.instructions.as_ref().map(|text| text.as_ref().to_owned()),
-        status: if new.publish { CareRequestStatus::Open } else { CareRequestStatus::Draft },
+        status: if new.publish {
+            CareRequestStatus::Open
+        } else {
+            CareRequestStatus::Draft
+        },
         status_since: write.now,
         urgent: false,
         created_at: write.now,
@@ -269,8 +359,15 @@ async fn close_offers(
     step: Step,
     actor: Option<UserId>,
 ) -> Result<Vec<UserId>, Error> {
-    let live = offer::live_for(request.id).order_by_asc(offer::Column::Id).all(write.transaction).await?;
-    let status = if step == Step::Expire { OfferStatus::Expired } else { OfferStatus::Declined };
+    let live = offer::live_for(request.id)
+        .order_by_asc(offer::Column::Id)
+        .all(write.transaction)
+        .await?;
+    let status = if step == Step::Expire {
+        OfferStatus::Expired
+    } else {
+        OfferStatus::Declined
+    };
     for offer in &live {
         super::offer::answer(write, request, offer, status, actor).await?;
     }

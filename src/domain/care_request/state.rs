@@ -37,7 +37,9 @@ pub fn next(from: Status, step: Step) -> Option<Status> {
         (Status::Open, Step::Expire) => Some(Status::Expired),
         (Status::Assigned, Step::StartCare) => Some(Status::InProgress),
         (Status::InProgress, Step::EndCare) => Some(Status::AwaitingConfirm),
-        (Status::AwaitingConfirm, Step::Confirm) | (Status::InProgress, Step::EndEarly) => Some(Status::Completed),
+        (Status::AwaitingConfirm, Step::Confirm) | (Status::InProgress, Step::EndEarly) => {
+            Some(Status::Completed)
+        }
         (Status::Draft | Status::Open | Status::Assigned, Step::Cancel) => Some(Status::Cancelled),
         _ => None,
     }
@@ -90,7 +92,10 @@ mod tests {
     fn only_the_listed_moves_are_legal() {
         for from in Status::iter() {
             for step in STEPS {
-                let listed = MOVES.iter().find(|(f, s, _)| *f == from && *s == step).map(|(_, _, to)| *to);
+                let listed = MOVES
+                    .iter()
+                    .find(|(f, s, _)| *f == from && *s == step)
+                    .map(|(_, _, to)| *to);
                 assert_eq!(next(from, step), listed, "{from:?} {step:?}");
             }
         }

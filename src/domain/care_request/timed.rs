@@ -25,7 +25,9 @@ pub async fn run(app: &App) -> Result<usize, Error> {
         match take(app, request.id).await {
             Ok(true) => taken += 1,
             Ok(false) => {}
-            Err(error) => tracing::warn!(?error, care_request_id = %request.id, "a step that is due was not taken"),
+            Err(error) => {
+                tracing::warn!(?error, care_request_id = %request.id, "a step that is due was not taken")
+            }
         }
     }
     Ok(taken)
@@ -57,22 +59,27 @@ async fn candidates(app: &App, now: DateTime<Utc>) -> Result<Vec<care_request::M
         .limit(BATCH)
         .all(app.database.reader())
         .await?;
-    Ok(rows.into_iter().filter(|row| due_step(row, now).is_some()).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|row| due_step(row, now).is_some())
+        .collect())
 }
 
 /// Takes the step that is due, if it still is when the row is locked.
 async fn take(app: &App, id: crate::entity::CareRequestId) -> Result<bool, Error> {
     let (taken, _) = app
-        .write("timed_step", async |write| {
-            let select = care_request::timed().filter(Column::Id.eq(id));
-            let Some(request) = care_request::locked(select).one(write.transaction).await? else {
-                return Ok(false);
-            };
-            let Some((step, kind)) = due_step(&request, write.now) else {
-                return Ok(false);
-            };
-            advance(write, request, step, kind, None).await?;
-            Ok(true)
+        .write("timed_step", &id, |write, id| {
+            Box::pin(async move {
+                let select = care_request::timed().filter(Column::Id.eq(*id));
+                let Some(request) = care_request::locked(select).one(write.transaction).await? else {
+                    return Ok(false);
+                };
+                let Some((step, kind)) = due_step(&request, write.now) else {
+                    return Ok(false);
+                };
+                advance(write, request, step, kind, None).await?;
+                Ok(true)
+            })
         })
         .await?;
     Ok(taken)
@@ -83,7 +90,11 @@ fn due_step(request: &care_request::Model, now: DateTime<Utc>) -> Option<(Step, 
     let today = today(now, request);
     let due = match request.status {
         CareRequestStatus::Open => {
-            let last_chance = if request.urgent { request.ends_on } else { request.starts_on };
+            let last_chance = if request.urgent {
+                request.ends_on
+            } else {
+                request.starts_on
+            };
             (today > last_chance).then_some((Step::Expire, EventKind::RequestExpired))
         }
         CareRequestStatus::Assigned => {
@@ -92,9 +103,8 @@ fn due_step(request: &care_request::Model, now: DateTime<Utc>) -> Option<(Step, 
         CareRequestStatus::InProgress => {
             (today >= request.ends_on + Days::new(2)).then_some((Step::EndCare, EventKind::CareEnded))
         }
-        CareRequestStatus::AwaitingConfirm => {
-            (now >= request.status_since + CONFIRMED_AFTER).then_some((Step::Confirm, EventKind::CareConfirmed))
-        }
+        CareRequestStatus::AwaitingConfirm => (now >= request.status_since + CONFIRMED_AFTER)
+            .then_some((Step::Confirm, EventKind::CareConfirmed)),
         _ => None,
     };
     due

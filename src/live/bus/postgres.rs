@@ -40,7 +40,11 @@ pub(super) async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Wake>, stop: 
             return;
         }
         let payload = batch.drain(..).map(Wake::encode).collect::<Vec<_>>().join("\n");
-        let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&pool).await;
+        let sent = sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(payload)
+            .execute(&pool)
+            .await;
         report("send", &mut healthy, sent.err());
     }
 }
@@ -76,7 +80,9 @@ async fn receive(pool: &PgPool, hub: &Hub) -> Result<(), sqlx::Error> {
 /// Logs a failure once, and once that it is over.
 fn report(what: &'static str, healthy: &mut bool, failure: Option<sqlx::Error>) {
     match failure {
-        Some(error) if *healthy => tracing::warn!(%error, bus.part = what, "the bus is down; streams are polled"),
+        Some(error) if *healthy => {
+            tracing::warn!(%error, bus.part = what, "the bus is down; streams are polled")
+        }
         None if !*healthy => tracing::info!(bus.part = what, "the bus is up again"),
         _ => return,
     }

@@ -1,0 +1,301 @@
+//! Care requests.
+
+pub mod mutation;
+pub mod preload;
+pub mod query;
+pub mod subscription;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object};
+use uuid::Uuid;
+
+pub use self::mutation::{CareRequestMutation, CareRequestPayload};
+pub use self::query::CareRequestQuery;
+pub use self::subscription::CareRequestSubscription;
+use super::care_event::CareEvent;
+use super::comment::Comment;
+use super::connection::{Connection, ConnectionNode, KeyedNode, PageArguments, wants_total};
+use super::error::ApiError;
+use super::loaders::{
+    AccessKey, CommentCountKey, CommentsKey, OfferCountKey, OffersKey, RequestKey, RequestPlantsKey,
+};
+use super::offer::Offer;
+use super::plant::Plant;
+use super::scalars::{Date, DateTime, GlobalId as _};
+use super::scope::{app, loaded, scope};
+use super::timeline;
+use super::user::User;
+use crate::domain::policy::{self, Action, Right, Standing};
+use crate::entity::{CareRequestId, care_request};
+use crate::live::Stream;
+use crate::live::follow::Access;
+
+/// Where the plants are looked after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "care_request::CareMode")]
+pub enum CareMode {
+    /// At the owner's.
+    AtOwner,
+    /// At the caretaker's.
+    AtCaretaker,
+}
+
+/// The state of a care request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "care_request::CareRequestStatus")]
+pub enum CareRequestStatus {
+    /// Only its owner sees it.
+    Draft,
+    /// It looks for a caretaker.
+    Open,
+    /// It has a caretaker, who has not started.
+    Assigned,
+    /// The plants are being looked after.
+    InProgress,
+    /// The care has ended and awaits the owner's confirmation.
+    AwaitingConfirm,
+    /// It has ended.
+    Completed,
+    /// The owner cancelled it.
+    Cancelled,
+    /// Nobody was found in time.
+    Expired,
+    /// The owner and the caretaker do not agree how it ended.
+    Disputed,
+}
+
+/// What the viewer is to the care requests she asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum CareRole {
+    /// Their owner.
+    Owner,
+    /// Their caretaker.
+    Caretaker,
+}
+
+/// A care request that the viewer may see.
+#[derive(Clone)]
+pub struct CareRequest(pub Arc<care_request::Model>);
+
+impl ConnectionNode for CareRequest {
+    const NAME: &'static str = "CareRequest";
+}
+
+impl KeyedNode for CareRequest {
+    const MARK: u8 = b'r';
+    const NEWEST_FIRST: bool = true;
+
+    fn key(&self) -> Uuid {
+        self.0.id.0
+    }
+}
+
+impl CareRequest {
+    /// A request that the viewer may see.
+    pub async fn load(context: &Context<'_>, id: CareRequestId) -> Result<Option<Self>, ApiError> {
+        Ok(loaded(context).load_one(RequestKey(id)).await?.map(Self))
+    }
+
+    fn standing(&self, context: &Context<'_>) -> Standing {
+        policy::standing(&scope(context).caller.viewer, &self.0)
+    }
+
+    fn shows_private_details(&self, context: &Context<'_>) -> bool {
+        policy::may(Action::SeePrivateDetails, self.standing(context))
+    }
+}
+
+/// A request for care of some plants over some days. Every member sees what is open; instructions, caretaker, comments
+/// and timeline are for its parties, and for everybody else as if they did not exist.
+#[Object]
+impl CareRequest {
+    /// Its global id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_id()
+    }
+
+    /// What it is called.
+    async fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// Its state.
+    async fn status(&self) -> CareRequestStatus {
+        self.0.status.into()
+    }
+
+    /// Whether it was left by a caretaker and needs another soon.
+    async fn urgent(&self) -> bool {
+        self.0.urgent
+    }
+
+    /// Where the plants are looked after.
+    async fn mode(&self) -> CareMode {
+        self.0.mode.into()
+    }
+
+    /// Whose plants they are.
+    async fn owner(&self, context: &Context<'_>) -> Result<User, ApiError> {
+        User::load_known(context, self.0.owner_id).await
+    }
+
+    /// Who looks after them; null while nobody does, and for those who are no party.
+    async fn caretaker(&self, context: &Context<'_>) -> Result<Option<User>, ApiError> {
+        match self.0.caretaker_id {
+            Some(caretaker) if self.shows_private_details(context) => User::load(context, caretaker).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// The plants, in the owner's order.
+    async fn plants(&self, context: &Context<'_>) -> Result<Vec<Plant>, ApiError> {
+        let plants = loaded(context)
+            .load_one(RequestPlantsKey(self.0.id))
+            .await?
+            .unwrap_or_default();
+        Ok(plants.iter().map(|plant| Plant(Arc::clone(plant))).collect())
+    }
+
+    /// The first day.
+    async fn starts_on(&self) -> Date {
+        Date(self.0.starts_on)
+    }
+
+    /// The last day.
+    async fn ends_on(&self) -> Date {
+        Date(self.0.ends_on)
+    }
+
+    /// The IANA time zone of the days.
+    async fn timezone(&self) -> &str {
+        &self.0.timezone
+    }
+
+    /// Roughly where: a geohash of six characters, about a kilometre wide.
+    async fn approx_cell(&self) -> Option<&str> {
+        self.0.approx_cell.as_deref()
+    }
+
+    /// What the caretaker should know; null for those who are no party.
+    async fn instructions(&self, context: &Context<'_>) -> Option<&str> {
+        if self.shows_private_details(context) {
+            self.0.instructions.as_deref()
+        } else {
+            None
+        }
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// The offers for it, oldest first: all of them for its owner, her own for an offerer, none for others.
+    async fn offers(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "How many from the beginning, 1 to 100; 20 if neither `first` nor `last` is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only entries after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only entries before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Offer>, ApiError> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .page::<Offer>(app(context))?;
+        // Every member may have sent an offer; whose it is, is the finder's matter.
+        if self.standing(context) == Standing::Guest {
+            return Ok(Connection::empty());
+        }
+        let loaders = loaded(context);
+        let total = if wants_total(context) {
+            loaders.load_one(OfferCountKey(self.0.id)).await?
+        } else {
+            None
+        };
+        let rows = loaders
+            .load_one(OffersKey(self.0.id, page))
+            .await?
+            .unwrap_or_default();
+        let offers = rows.iter().map(|row| Offer(Arc::clone(row))).collect();
+        Ok(Connection::of_rows(offers, &page, total.unwrap_or(0)))
+    }
+
+    /// The comments on it, oldest first; none for those who are no party.
+    async fn comments(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "How many from the beginning, 1 to 100; 20 if neither `first` nor `last` is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only entries after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only entries before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Comment>, ApiError> {
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .page::<Comment>(app(context))?;
+        if !self.shows_private_details(context) {
+            return Ok(Connection::empty());
+        }
+        let loaders = loaded(context);
+        let total = if wants_total(context) {
+            loaders.load_one(CommentCountKey(self.0.id)).await?
+        } else {
+            None
+        };
+        let rows = loaders
+            .load_one(CommentsKey(self.0.id, page))
+            .await?
+            .unwrap_or_default();
+        let comments = rows.iter().map(|row| Comment(Arc::clone(row))).collect();
+        Ok(Connection::of_rows(comments, &page, total.unwrap_or(0)))
+    }
+
+    /// Everything that happened, oldest first: all of it for its parties, her own time for a former caretaker, nothing
+    /// for others. The cursors are those of the subscription `careEvents`: read a page, then subscribe after its
+    /// `endCursor`, and nothing is missed.
+    async fn timeline(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "How many from the beginning, 1 to 100; 20 if neither `first` nor `last` is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only entries after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only entries before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<CareEvent>, ApiError> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        let access = match policy::right(Action::ReadTimeline, self.standing(context)) {
+            Right::Yes => Access::All,
+            _ => loaded(context)
+                .load_one(AccessKey(self.0.id))
+                .await?
+                .unwrap_or(Access::Only(Vec::new())),
+        };
+        if access.is_empty() {
+            arguments.size(app(context).config.limits.page_size)?;
+            return Ok(Connection::empty());
+        }
+        let page = timeline::page(context, Stream::Care(self.0.id), &arguments, &access, None).await?;
+        Ok(page.map(|entry| CareEvent::new(Arc::new(entry.event), Some(entry.seq))))
+    }
+}

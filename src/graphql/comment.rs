@@ -1,0 +1,134 @@
+//! Comments.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object};
+use uuid::Uuid;
+
+use super::care_request::CareRequest;
+use super::connection::{ConnectionNode, KeyedNode};
+use super::error::{ApiError, UserError};
+use super::loaders::CommentKey;
+use super::outcome::{Outcome, keyed};
+use super::scalars::{DateTime, GlobalId as _};
+use super::scope::{app, loaded, member};
+use super::user::User;
+use crate::domain;
+use crate::domain::values::Text;
+use crate::entity::{CareRequestId, CommentId, comment};
+
+/// A comment on a care request.
+pub struct Comment(pub Arc<comment::Model>);
+
+impl ConnectionNode for Comment {
+    const NAME: &'static str = "Comment";
+}
+
+impl KeyedNode for Comment {
+    const MARK: u8 = b'c';
+    const NEWEST_FIRST: bool = false;
+
+    fn key(&self) -> Uuid {
+        self.0.id.0
+    }
+}
+
+impl Comment {
+    /// A comment of which the viewer knows by something that she may see.
+    pub async fn load_known(context: &Context<'_>, id: CommentId) -> Result<Option<Self>, ApiError> {
+        Ok(loaded(context).load_one(CommentKey(id)).await?.map(Self))
+    }
+}
+
+/// A comment on a care request; its parties see it.
+#[Object]
+impl Comment {
+    /// Its global id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_id()
+    }
+
+    /// The request; null if the viewer may no longer see it.
+    async fn care_request(&self, context: &Context<'_>) -> Result<Option<CareRequest>, ApiError> {
+        CareRequest::load(context, self.0.care_request_id).await
+    }
+
+    /// Who wrote it.
+    async fn author(&self, context: &Context<'_>) -> Result<User, ApiError> {
+        User::load_known(context, self.0.author_id).await
+    }
+
+    /// What it says.
+    async fn body(&self) -> &str {
+        &self.0.body
+    }
+
+    /// Whether it is advice, because the server knows that its author is a verified botanist.
+    async fn is_advice(&self) -> bool {
+        self.0.is_advice
+    }
+
+    /// When it was written.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+}
+
+/// A comment to be added.
+#[derive(InputObject)]
+pub struct AddCommentInput {
+    /// The request.
+    care_request_id: ID,
+    /// What it says: at most 4,000 characters.
+    body: String,
+    /// The caller's own name for this mutation: the same name with the same input does it once.
+    idempotency_key: Option<String>,
+}
+
+/// The answer to what adds a comment.
+pub struct CommentPayload(Outcome);
+
+/// The answer to what adds a comment.
+#[Object]
+impl CommentPayload {
+    /// The comment; null if it was refused.
+    async fn comment(&self, context: &Context<'_>) -> Result<Option<Comment>, ApiError> {
+        match &self.0.done {
+            Some(written) => Comment::load_known(context, CommentId(written.id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The place of its event in the request's timeline, for `after`.
+    async fn cursor(&self) -> Option<String> {
+        self.0.cursor()
+    }
+
+    /// Why it was refused; empty if it was not.
+    async fn user_errors(&self) -> &[UserError] {
+        &self.0.user_errors
+    }
+}
+
+/// Mutations of comments.
+#[derive(Default)]
+pub struct CommentMutation;
+
+#[Object]
+impl CommentMutation {
+    /// Comments on a care request, as its owner or caretaker.
+    async fn add_comment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The comment.")] input: AddCommentInput,
+    ) -> Result<CommentPayload, ApiError> {
+        let viewer = member(context)?;
+        let id = CareRequestId::from_id(&input.care_request_id)?;
+        let added = async {
+            let body = Text::parse("body", &input.body)?;
+            let keyed = keyed(input.idempotency_key.as_deref(), &input)?;
+            domain::comment::add(app(context), viewer, id, body, keyed.as_ref()).await
+        };
+        Ok(CommentPayload(Outcome::of(context, added.await)?))
+    }
+}

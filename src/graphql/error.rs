@@ -1,0 +1,244 @@
+//! Errors as clients see them: the only place that sets codes.
+//!
+//! An expected refusal is data, a [`UserError`] in the payload. What is left are top-level errors, each
+//! with `extensions.code`; what went wrong inside is logged under an `errorId` and never told.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject};
+use sea_orm::DbErr;
+
+use super::messages;
+use crate::crypto;
+use crate::domain::{Error, Reason, Refusal};
+use crate::entity::user::Locale;
+use crate::live::follow::GapReason;
+
+/// A top-level error. It has no `Display` on purpose: with one, async-graphql would let `?` send any
+/// error's text to the client.
+#[derive(Clone, Debug)]
+pub enum ApiError {
+    /// It takes somebody who is logged in.
+    Unauthenticated,
+    /// The request cannot be understood.
+    BadRequest(String),
+    /// An id that is damaged or another type's.
+    InvalidId,
+    /// A cursor that is damaged or of another list, or whose place is no more.
+    InvalidCursor(Option<GapReason>),
+    /// There is no such thing, or it is not to be known that there is; subscriptions only.
+    NotFound,
+    /// More than is allowed.
+    LimitExceeded(Exceeded),
+    /// It went wrong inside.
+    Internal {
+        /// Under which it was logged.
+        error_id: String,
+    },
+}
+
+/// Which limit, what was asked for, and what is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exceeded {
+    /// The limit's name: that of its variable without `LIMIT_`.
+    pub limit: &'static str,
+    /// What was asked for.
+    pub value: usize,
+    /// What is allowed.
+    pub maximum: usize,
+}
+
+impl ApiError {
+    /// Something that went wrong inside: logged here, once, in full.
+    pub fn internal(error: &impl Debug) -> Self {
+        let error_id = format!("{:016x}", u64::from_be_bytes(crypto::random()));
+        tracing::error!(
+            error.id = error_id,
+            ?error,
+            "an operation failed inside (error {error_id})"
+        );
+        Self::Internal { error_id }
+    }
+
+    /// The code that clients may rely on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::BadRequest(_) => "BAD_REQUEST",
+            Self::InvalidId => "INVALID_ID",
+            Self::InvalidCursor(_) => "INVALID_CURSOR",
+            Self::NotFound => "NOT_FOUND",
+            Self::LimitExceeded(_) => "LIMIT_EXCEEDED",
+            Self::Internal { .. } => "INTERNAL",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Unauthenticated => "Log in first: this needs a valid access token.".to_owned(),
+            Self::BadRequest(message) => message.clone(),
+            Self::InvalidId => "This is not an id of the type that is asked for here.".to_owned(),
+            Self::InvalidCursor(None) => "This is not a cursor of this list.".to_owned(),
+            Self::InvalidCursor(Some(_)) => "The place of this cursor is no longer in the log.".to_owned(),
+            Self::NotFound => "There is nothing here that you may follow.".to_owned(),
+            Self::LimitExceeded(Exceeded {
+                limit,
+                value,
+                maximum,
+            }) => {
+                format!("{limit} is {value}; at most {maximum} is allowed.")
+            }
+            Self::Internal { error_id } => format!("Something went wrong on our side (error {error_id})."),
+        }
+    }
+
+    /// The error as async-graphql's, at no place in particular.
+    pub fn into_server_error(self) -> ServerError {
+        async_graphql::Error::from(self).into_server_error(async_graphql::Pos::default())
+    }
+
+    /// A whole answer that is this error.
+    pub fn into_response(self) -> Response {
+        Response::from_errors(vec![self.into_server_error()])
+    }
+}
+
+impl From<ApiError> for async_graphql::Error {
+    fn from(error: ApiError) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place where errors are made for clients"
+        )]
+        let mut told = Self::new(error.message());
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", error.code());
+        match error {
+            ApiError::LimitExceeded(Exceeded {
+                limit,
+                value,
+                maximum,
+            }) => {
+                extensions.set("limit", limit);
+                extensions.set("value", value as u64);
+                extensions.set("maximum", maximum as u64);
+            }
+            ApiError::InvalidCursor(Some(reason)) => extensions.set("reason", gap_reason(reason)),
+            ApiError::Internal { error_id } => extensions.set("errorId", error_id),
+            _ => {}
+        }
+        told.extensions = Some(extensions);
+        told
+    }
+}
+
+impl From<DbErr> for ApiError {
+    fn from(error: DbErr) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<Arc<DbErr>> for ApiError {
+    fn from(error: Arc<DbErr>) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<Error> for ApiError {
+    /// A use case's error where there is no payload to put a refusal into.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::StaleCursor(reason) => Self::InvalidCursor(Some(reason)),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+/// Gives every error of an answer a code: those without one are async-graphql's own, about the document.
+pub fn with_codes(mut response: Response) -> Response {
+    for error in &mut response.errors {
+        let extensions = error.extensions.get_or_insert_default();
+        if extensions.get("code").is_none() {
+            extensions.set("code", "BAD_REQUEST");
+        }
+    }
+    response
+}
+
+fn gap_reason(reason: GapReason) -> &'static str {
+    match reason {
+        GapReason::Trimmed => "TRIMMED",
+        GapReason::LogReset => "LOG_RESET",
+    }
+}
+
+/// Why a mutation did not do what it was asked. Nothing was changed.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct UserError {
+    /// What kind of refusal it is; stable, for programs.
+    pub code: UserErrorCode,
+    /// What to tell a person, in the viewer's language.
+    pub message: String,
+    /// The path of the input field that it is about; null if it is about the whole.
+    pub field: Option<Vec<String>>,
+}
+
+/// Kinds of refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum UserErrorCode {
+    /// A value that is not acceptable.
+    Validation,
+    /// E-mail and password, or a refresh token, that open nothing.
+    InvalidCredentials,
+    /// There is no such thing, or it is not to be known that there is.
+    NotFound,
+    /// The viewer may not do that.
+    NotAllowed,
+    /// It collides with something that is there, or somebody was quicker.
+    Conflict,
+    /// The state of the care request or offer does not allow it.
+    IllegalMove,
+    /// The idempotency key was used with another input.
+    IdempotencyConflict,
+}
+
+impl UserError {
+    /// A refusal, told in a language.
+    pub fn new(refusal: &Refusal, locale: Locale) -> Self {
+        Self {
+            code: code(refusal.reason),
+            message: messages::refusal(refusal.reason, locale),
+            field: refusal.field.map(|field| vec![field.to_owned()]),
+        }
+    }
+}
+
+fn code(reason: Reason) -> UserErrorCode {
+    match reason {
+        Reason::Blank
+        | Reason::TooLong { .. }
+        | Reason::TooShort { .. }
+        | Reason::NotAnEmail
+        | Reason::NotATimezone
+        | Reason::NotACell
+        | Reason::EndsBeforeStart
+        | Reason::InThePast
+        | Reason::InTheFuture
+        | Reason::OutOfRange { .. }
+        | Reason::Empty
+        | Reason::Repeated
+        | Reason::TooMany { .. }
+        | Reason::PlantNotActive
+        | Reason::PlantNotInRequest => UserErrorCode::Validation,
+        Reason::InvalidCredentials => UserErrorCode::InvalidCredentials,
+        Reason::NotFound => UserErrorCode::NotFound,
+        Reason::NotAllowed | Reason::OwnRequest => UserErrorCode::NotAllowed,
+        Reason::EmailTaken
+        | Reason::PlantBusy
+        | Reason::CaretakerFull
+        | Reason::AlreadyOffered
+        | Reason::AlreadyTaken => UserErrorCode::Conflict,
+        Reason::IllegalMove { .. } | Reason::OfferNotLive | Reason::TooEarly => UserErrorCode::IllegalMove,
+        Reason::IdempotencyConflict => UserErrorCode::IdempotencyConflict,
+    }
+}

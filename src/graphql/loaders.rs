@@ -1,0 +1,327 @@
+//! Related rows, many at a time: each key is one statement, however many rows ask for it.
+//!
+//! What a page's selection asks for is [fed in ahead](super::care_request::preload), so that its
+//! children find their rows here without waiting.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
+use async_graphql::runtime::{TokioSpawner, TokioTimer};
+use sea_orm::{
+    ColumnTrait as _, DbErr, EntityTrait, FromQueryResult, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select,
+};
+
+use super::comment::Comment;
+use super::connection::Page;
+use super::offer::Offer;
+use crate::database::Database;
+use crate::domain::{self, Member, timeline};
+use crate::entity::{
+    CareRecordId, CareRequestId, CommentId, EventId, OfferId, PlantId, UserId, care_record, care_request,
+    care_request_plant, comment, event, offer, plant, stream_entry, user,
+};
+use crate::live::follow::Access;
+
+/// The loaders of one request, or of one event of a subscription.
+pub type Loaders = DataLoader<Reader, HashMapCache>;
+
+/// Reads for one viewer.
+pub struct Reader {
+    database: Database,
+    viewer: Option<Member>,
+}
+
+/// Loaders for a viewer.
+pub fn loaders(database: Database, viewer: Option<Member>) -> Loaders {
+    let reader = Reader { database, viewer };
+    DataLoader::with_cache(
+        reader,
+        TokioSpawner::current(),
+        TokioTimer::default(),
+        HashMapCache::default(),
+    )
+}
+
+type Rows<K, V> = Result<HashMap<K, V>, Arc<DbErr>>;
+
+/// A member, as everybody may see her.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserKey(pub UserId);
+/// A plant that the viewer may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PlantKey(pub PlantId);
+/// That the viewer is the caretaker of a plant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CaredForKey(pub PlantId);
+/// A care request that the viewer may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestKey(pub CareRequestId);
+/// The plants of a care request, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestPlantsKey(pub CareRequestId);
+/// An offer, of which the viewer knows by an event that she may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OfferKey(pub OfferId);
+/// A comment, of which the viewer knows by an event that she may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommentKey(pub CommentId);
+/// A care record, of which the viewer knows by an event that she may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CareRecordKey(pub CareRecordId);
+/// An event, of which the viewer knows that she may read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventKey(pub EventId);
+/// An event's number in its request's timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TimelineSeqKey(pub EventId);
+/// What the viewer may read of a request's timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AccessKey(pub CareRequestId);
+/// A page of a request's comments, and one row more if there are more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommentsKey(pub CareRequestId, pub Page);
+/// How many comments a request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommentCountKey(pub CareRequestId);
+/// A page of a request's offers that the viewer may see, and one row more if there are more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OffersKey(pub CareRequestId, pub Page);
+/// How many offers for a request the viewer may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OfferCountKey(pub CareRequestId);
+
+macro_rules! rows_by_id {
+    ($($key:ident => $entity:ident, $select:expr;)*) => {$(
+        impl Loader<$key> for Reader {
+            type Value = Arc<$entity::Model>;
+            type Error = Arc<DbErr>;
+
+            async fn load(&self, keys: &[$key]) -> Rows<$key, Self::Value> {
+                let select: fn(&Self) -> Option<Select<$entity::Entity>> = $select;
+                let Some(select) = select(self) else { return Ok(HashMap::new()) };
+                let ids = keys.iter().map(|key| key.0);
+                let rows = select.filter($entity::Column::Id.is_in(ids)).all(self.database.reader()).await?;
+                Ok(rows.into_iter().map(|row| ($key(row.id), Arc::new(row))).collect())
+            }
+        }
+    )*};
+}
+
+rows_by_id! {
+    UserKey => user, |_| Some(user::Entity::find());
+    PlantKey => plant, |reader| Some(plant::visible_to(reader.viewer?.id));
+    RequestKey => care_request, |reader| Some(care_request::visible_to(reader.viewer?.id));
+    OfferKey => offer, |_| Some(offer::Entity::find());
+    CommentKey => comment, |_| Some(comment::Entity::find());
+    CareRecordKey => care_record, |_| Some(care_record::Entity::find());
+    EventKey => event, |_| Some(event::Entity::find());
+}
+
+impl Loader<CaredForKey> for Reader {
+    type Value = ();
+    type Error = Arc<DbErr>;
+
+    async fn load(&self, keys: &[CaredForKey]) -> Rows<CaredForKey, ()> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let plants: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let cared_for = domain::plant::cared_for(&self.database, viewer.id, &plants).await?;
+        Ok(cared_for
+            .into_iter()
+            .map(|plant| (CaredForKey(plant), ()))
+            .collect())
+    }
+}
+
+impl Loader<RequestPlantsKey> for Reader {
+    type Value = Arc<Vec<Arc<plant::Model>>>;
+    type Error = Arc<DbErr>;
+
+    async fn load(&self, keys: &[RequestPlantsKey]) -> Rows<RequestPlantsKey, Self::Value> {
+        let join: sea_orm::RelationDef = care_request_plant::Entity::belongs_to(plant::Entity)
+            .from(care_request_plant::Column::PlantId)
+            .to(plant::Column::Id)
+            .into();
+        let rows = care_request_plant::Entity::find()
+            .filter(care_request_plant::Column::CareRequestId.is_in(keys.iter().map(|key| key.0)))
+            .order_by_asc(care_request_plant::Column::Position)
+            .join(sea_orm::JoinType::InnerJoin, join)
+            .select_also(plant::Entity)
+            .all(self.database.reader())
+            .await?;
+        let mut lists: HashMap<_, Vec<_>> = keys.iter().map(|key| (*key, Vec::new())).collect();
+        for (link, plant) in rows {
+            if let Some(list) = lists.get_mut(&RequestPlantsKey(link.care_request_id)) {
+                list.extend(plant.map(Arc::new));
+            }
+        }
+        Ok(lists
+            .into_iter()
+            .map(|(key, list)| (key, Arc::new(list)))
+            .collect())
+    }
+}
+
+impl Loader<TimelineSeqKey> for Reader {
+    type Value = i64;
+    type Error = Arc<DbErr>;
+
+    async fn load(&self, keys: &[TimelineSeqKey]) -> Rows<TimelineSeqKey, i64> {
+        let rows = stream_entry::Entity::find()
+            .filter(stream_entry::Column::EventId.is_in(keys.iter().map(|key| key.0)))
+            .filter(stream_entry::Column::Stream.starts_with("care:"))
+            .all(self.database.reader())
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (TimelineSeqKey(row.event_id), row.seq))
+            .collect())
+    }
+}
+
+impl Loader<AccessKey> for Reader {
+    type Value = Access;
+    type Error = Arc<DbErr>;
+
+    async fn load(&self, keys: &[AccessKey]) -> Rows<AccessKey, Access> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let requests = care_request::visible_to(viewer.id)
+            .filter(care_request::Column::Id.is_in(keys.iter().map(|key| key.0)))
+            .all(self.database.reader())
+            .await?;
+        let access = timeline::accesses(&self.database, viewer, &requests).await?;
+        Ok(access
+            .into_iter()
+            .map(|(request, access)| (AccessKey(request), access))
+            .collect())
+    }
+}
+
+impl Loader<CommentsKey> for Reader {
+    type Value = Arc<Vec<Arc<comment::Model>>>;
+    type Error = Arc<DbErr>;
+
+    async fn load(&self, keys: &[CommentsKey]) -> Rows<CommentsKey, Self::Value> {
+        let mut lists: HashMap<_, Vec<_>> = keys.iter().map(|key| (*key, Vec::new())).collect();
+        for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
+            let select = comment::Entity::find().filter(comment::Column::CareRequestId.is_in(requests));
+            let statement =
+                page.of_each::<Comment, _>(select, comment::Column::CareRequestId, comment::Column::Id);
+            for row in self.all::<comment::Model>(&statement).await? {
+                if let Some(list) = lists.get_mut(&CommentsKey(row.care_request_id, page)) {
+                    list.push(Arc::new(row));
+                }
+            }
+        }
+        Ok(lists
+            .into_iter()
+            .map(|(key, list)| (key, Arc::new(list)))
+            .collect())
+    }
+}
+
+impl Loader<OffersKey> for Reader {
+    type Value = Arc<Vec<Arc<offer::Model>>>;
+    type Error = Arc<DbErr>;
+
+    async fn load(&self, keys: &[OffersKey]) -> Rows<OffersKey, Self::Value> {
+        let mut lists: HashMap<_, Vec<_>> = keys.iter().map(|key| (*key, Vec::new())).collect();
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
+            let select = offer::visible_to(viewer.id).filter(offer::Column::CareRequestId.is_in(requests));
+            let statement = page.of_each::<Offer, _>(select, offer::Column::CareRequestId, offer::Column::Id);
+            for row in self.all::<offer::Model>(&statement).await? {
+                if let Some(list) = lists.get_mut(&OffersKey(row.care_request_id, page)) {
+                    list.push(Arc::new(row));
+                }
+            }
+        }
+        Ok(lists
+            .into_iter()
+            .map(|(key, list)| (key, Arc::new(list)))
+            .collect())
+    }
+}
+
+impl Loader<CommentCountKey> for Reader {
+    type Value = i64;
+    type Error = Arc<DbErr>;
+
+    async fn load(&self, keys: &[CommentCountKey]) -> Rows<CommentCountKey, i64> {
+        let select = comment::Entity::find()
+            .filter(comment::Column::CareRequestId.is_in(keys.iter().map(|key| key.0)));
+        let counts = self
+            .counts(select, comment::Column::CareRequestId, comment::Column::Id)
+            .await?;
+        Ok(keys
+            .iter()
+            .map(|key| (*key, counts.get(&key.0).copied().unwrap_or(0)))
+            .collect())
+    }
+}
+
+impl Loader<OfferCountKey> for Reader {
+    type Value = i64;
+    type Error = Arc<DbErr>;
+
+    async fn load(&self, keys: &[OfferCountKey]) -> Rows<OfferCountKey, i64> {
+        let Some(viewer) = &self.viewer else {
+            return Ok(HashMap::new());
+        };
+        let select = offer::visible_to(viewer.id)
+            .filter(offer::Column::CareRequestId.is_in(keys.iter().map(|key| key.0)));
+        let counts = self
+            .counts(select, offer::Column::CareRequestId, offer::Column::Id)
+            .await?;
+        Ok(keys
+            .iter()
+            .map(|key| (*key, counts.get(&key.0).copied().unwrap_or(0)))
+            .collect())
+    }
+}
+
+impl Reader {
+    async fn all<M: FromQueryResult>(
+        &self,
+        statement: &sea_orm::sea_query::SelectStatement,
+    ) -> Result<Vec<M>, Arc<DbErr>> {
+        let statement = self.database.backend().build(statement);
+        Ok(M::find_by_statement(statement)
+            .all(self.database.reader())
+            .await?)
+    }
+
+    async fn counts<E: EntityTrait>(
+        &self,
+        select: Select<E>,
+        request: E::Column,
+        id: E::Column,
+    ) -> Result<HashMap<CareRequestId, i64>, Arc<DbErr>> {
+        let rows: Vec<(CareRequestId, i64)> = select
+            .select_only()
+            .column(request)
+            .column_as(id.count(), "entries")
+            .group_by(request)
+            .into_tuple()
+            .all(self.database.reader())
+            .await?;
+        Ok(rows.into_iter().collect())
+    }
+}
+
+/// The requests of which each page is asked for.
+fn by_page(keys: impl Iterator<Item = (Page, CareRequestId)>) -> HashMap<Page, Vec<CareRequestId>> {
+    let mut pages: HashMap<Page, Vec<CareRequestId>> = HashMap::new();
+    for (page, request) in keys {
+        pages.entry(page).or_default().push(request);
+    }
+    pages
+}

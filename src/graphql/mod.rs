@@ -1,0 +1,192 @@
+//! The GraphQL layer: types, inputs, payloads, and resolvers that translate. No rules and no SQL.
+
+pub mod care_event;
+pub mod care_record;
+pub mod care_request;
+pub mod comment;
+pub mod connection;
+pub mod error;
+pub mod feed;
+pub mod limits;
+pub mod loaders;
+pub mod messages;
+pub mod node;
+pub mod offer;
+pub mod outcome;
+pub mod plant;
+pub mod scalars;
+pub mod scope;
+pub mod session;
+pub mod stream;
+pub mod timeline;
+pub mod user;
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use async_graphql::futures_util::stream::{BoxStream, StreamExt as _, once};
+
+use async_graphql::{
+    Data, Executor, IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions,
+    Schema, SchemaBuilder,
+};
+
+use self::error::{ApiError, Exceeded, with_codes};
+use self::limits::Costs;
+use self::scope::{Caller, Scope};
+use crate::app::App;
+
+/// What can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    user::UserQuery,
+    plant::PlantQuery,
+    care_request::CareRequestQuery,
+    feed::FeedQuery,
+    node::NodeQuery,
+);
+
+/// What can be done. Every mutation takes one `input` and answers with a payload; what is expected to be refused is in
+/// its `userErrors`.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    session::SessionMutation,
+    plant::PlantMutation,
+    care_request::CareRequestMutation,
+    offer::OfferMutation,
+    care_record::CareRecordMutation,
+    comment::CommentMutation,
+    feed::FeedMutation,
+);
+
+/// What can be followed. Each stream can be resumed with the last cursor that was seen.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(care_request::CareRequestSubscription, feed::FeedSubscription);
+
+type PlantCareSchema = Schema<Query, Mutation, Subscription>;
+
+/// The schema with its process, ready to run operations within the limits.
+#[derive(Clone)]
+pub struct Api {
+    schema: PlantCareSchema,
+    costs: Arc<Costs>,
+    app: App,
+}
+
+/// The schema's text: what `plant-care schema` prints.
+pub fn sdl() -> String {
+    builder()
+        .finish()
+        .sdl_with_options(SDLExportOptions::new().sorted_fields().include_specified_by())
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .override_output_type_description::<Query>("What can be asked.")
+}
+
+impl Api {
+    /// Builds the schema over a process.
+    pub fn new(app: App) -> Result<Self, async_graphql::parser::Error> {
+        let mut builder = builder().data(app.clone());
+        if !app.config.introspection {
+            builder = builder.disable_suggestions();
+        }
+        Ok(Self {
+            schema: builder.finish(),
+            costs: Arc::new(Costs::of_schema(&sdl())?),
+            app,
+        })
+    }
+
+    /// The process.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Runs a query or mutation.
+    pub async fn run(&self, request: Request, caller: Caller) -> Response {
+        let request = match self.admit(request, caller) {
+            Ok(request) => request,
+            Err(response) => return *response,
+        };
+        let limit = self.app.config.limits.operation;
+        match tokio::time::timeout(limit, self.schema.execute(request)).await {
+            Ok(response) => with_codes(response),
+            Err(_) => {
+                let seconds = usize::try_from(limit.as_secs()).unwrap_or(usize::MAX);
+                let exceeded = Exceeded {
+                    limit: "OPERATION_SECONDS",
+                    value: seconds,
+                    maximum: seconds,
+                };
+                ApiError::LimitExceeded(exceeded).into_response()
+            }
+        }
+    }
+
+    /// Refuses what exceeds a limit, and gives the operation its scope.
+    fn admit(&self, mut request: Request, caller: Caller) -> Result<Request, Box<Response>> {
+        let limits = &self.app.config.limits;
+        let refuse = |exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response());
+        let bytes = request.query.len();
+        if bytes > limits.document_bytes {
+            let exceeded = Exceeded {
+                limit: "DOCUMENT_BYTES",
+                value: bytes,
+                maximum: limits.document_bytes,
+            };
+            return Err(refuse(exceeded));
+        }
+        let (variables, name) = (request.variables.clone(), request.operation_name.clone());
+        let document = match request.parsed_query() {
+            Ok(document) => document,
+            Err(error) => return Err(Box::new(with_codes(Response::from_errors(vec![error])))),
+        };
+        // Which operation would run, if any, is async-graphql's to refuse; all of them have to be within
+        // the limits.
+        for (operation_name, operation) in document.operations.iter() {
+            if name.is_some() && operation_name.map(|name| name.as_str()) != name.as_deref() {
+                continue;
+            }
+            let measured = self.costs.measure(document, &operation.node, &variables);
+            if let Some(exceeded) = measured.exceeded(limits) {
+                return Err(refuse(exceeded));
+            }
+        }
+        if !self.app.config.introspection {
+            request.introspection_mode = IntrospectionMode::Disabled;
+        }
+        Ok(request.data(Scope::new(caller, self.app.database.clone())))
+    }
+}
+
+impl Executor for Api {
+    async fn execute(&self, request: Request) -> Response {
+        // The transports call `run`; whoever comes this way is nobody in particular.
+        self.run(
+            request,
+            Caller {
+                viewer: crate::domain::Viewer::Anonymous,
+                accepts: Default::default(),
+            },
+        )
+        .await
+    }
+
+    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        let caller = session
+            .as_ref()
+            .and_then(|data| data.get(&TypeId::of::<Caller>()))
+            .and_then(|caller| caller.downcast_ref::<Caller>())
+            .copied()
+            .unwrap_or(Caller {
+                viewer: crate::domain::Viewer::Anonymous,
+                accepts: Default::default(),
+            });
+        match self.admit(request, caller) {
+            Ok(request) => self.schema.execute_stream(request).map(with_codes).boxed(),
+            Err(response) => once(std::future::ready(*response)).boxed(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What every resolver may ask of its operation: who is asking, in which language, and the loaders.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::Context;
+
+use super::error::ApiError;
+use super::loaders::{self, Loaders};
+use crate::app::App;
+use crate::database::Database;
+use crate::domain::{Member, Viewer};
+use crate::entity::user::Locale;
+
+/// Who sends operations, over one HTTP request or one websocket.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// On whose behalf.
+    pub viewer: Viewer,
+    /// The language that the client asked for; a member's own comes first.
+    pub accepts: Locale,
+}
+
+/// One operation, or one event of a subscription.
+pub struct Scope {
+    /// Who is asking.
+    pub caller: Caller,
+    database: Database,
+    loaders: Mutex<Arc<Loaders>>,
+}
+
+impl Scope {
+    /// The scope of one operation.
+    pub fn new(caller: Caller, database: Database) -> Self {
+        let loaders = Mutex::new(Arc::new(loaders::loaders(
+            database.clone(),
+            caller.viewer.member().copied(),
+        )));
+        Self {
+            caller,
+            database,
+            loaders,
+        }
+    }
+
+    /// The language to answer in.
+    pub fn locale(&self) -> Locale {
+        self.caller
+            .viewer
+            .member()
+            .map_or(self.caller.accepts, |member| member.locale)
+    }
+
+    /// The rows that were loaded so far.
+    pub fn loaders(&self) -> Arc<Loaders> {
+        Arc::clone(&self.loaders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets the rows that were loaded: something has changed.
+    pub fn renew(&self) {
+        let fresh = Arc::new(loaders::loaders(
+            self.database.clone(),
+            self.caller.viewer.member().copied(),
+        ));
+        *self.loaders.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+}
+
+/// The scope of the operation that is being resolved.
+pub fn scope<'a>(context: &Context<'a>) -> &'a Scope {
+    context.data_unchecked::<Scope>()
+}
+
+/// The process.
+pub fn app<'a>(context: &Context<'a>) -> &'a App {
+    context.data_unchecked::<App>()
+}
+
+/// The rows that were loaded so far.
+pub fn loaded(context: &Context<'_>) -> Arc<Loaders> {
+    scope(context).loaders()
+}
+
+/// The member who is asking.
+pub fn member<'a>(context: &Context<'a>) -> Result<&'a Member, ApiError> {
+    scope(context)
+        .caller
+        .viewer
+        .member()
+        .ok_or(ApiError::Unauthenticated)
+}

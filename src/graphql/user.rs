@@ -1,0 +1,182 @@
+//! Members.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object};
+use sea_orm::PaginatorTrait as _;
+
+use super::connection::{Connection, PageArguments, wants_total};
+use super::error::ApiError;
+use super::loaders::UserKey;
+use super::plant::Plant;
+use super::scalars::{DateTime, GlobalId as _};
+use super::scope::{app, loaded, scope};
+use crate::domain;
+use crate::entity::{UserId, plant, user};
+
+/// A language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "user::Locale")]
+pub enum Locale {
+    /// English.
+    En,
+    /// French.
+    Fr,
+}
+
+/// What a member may do beyond her own matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "user::Role")]
+pub enum Role {
+    /// Nothing.
+    Member,
+    /// Hide content and suspend members.
+    Moderator,
+    /// What a moderator may, verify botanists and grant roles.
+    Admin,
+}
+
+/// Whether the server knows a member as a botanist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "user::BotanistStatus")]
+pub enum BotanistStatus {
+    /// She never said that she is one.
+    None,
+    /// She said so and nobody has checked it.
+    Pending,
+    /// It was checked.
+    Verified,
+    /// It was checked and taken back.
+    Revoked,
+}
+
+/// A member as others see her.
+pub struct User(pub Arc<user::Model>);
+
+impl User {
+    /// A member by id.
+    pub async fn load(context: &Context<'_>, id: UserId) -> Result<Option<Self>, ApiError> {
+        Ok(loaded(context).load_one(UserKey(id)).await?.map(Self))
+    }
+
+    /// A member whom a row refers to; every such member exists.
+    pub async fn load_known(context: &Context<'_>, id: UserId) -> Result<Self, ApiError> {
+        Self::load(context, id)
+            .await?
+            .ok_or_else(|| ApiError::internal(&("no such member", id)))
+    }
+
+    fn is_viewer(&self, context: &Context<'_>) -> bool {
+        scope(context)
+            .caller
+            .viewer
+            .member()
+            .is_some_and(|viewer| viewer.id == self.0.id)
+    }
+}
+
+/// A member. What is hers alone is null, or empty, for everybody else.
+#[Object]
+impl User {
+    /// Her global id.
+    pub async fn id(&self) -> ID {
+        self.0.id.to_id()
+    }
+
+    /// The name she goes by.
+    async fn display_name(&self) -> &str {
+        &self.0.display_name
+    }
+
+    /// Whether she was checked to be a botanist.
+    async fn botanist_status(&self) -> BotanistStatus {
+        self.0.botanist_status.into()
+    }
+
+    /// Her e-mail address; only she sees it.
+    async fn email(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
+        if self.is_viewer(context) {
+            Ok(Some(domain::user::email(app(context), &self.0)?))
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The language she reads; only she sees it.
+    async fn locale(&self, context: &Context<'_>) -> Option<Locale> {
+        self.is_viewer(context).then(|| self.0.locale.into())
+    }
+
+    /// Her IANA time zone; only she sees it.
+    async fn timezone(&self, context: &Context<'_>) -> Option<&str> {
+        self.is_viewer(context).then_some(self.0.timezone.as_str())
+    }
+
+    /// What she may do beyond her own matters; only she sees it.
+    async fn role(&self, context: &Context<'_>) -> Option<Role> {
+        self.is_viewer(context).then(|| self.0.role.into())
+    }
+
+    /// How many plants she can look after at the same time; only she sees it.
+    async fn capacity_plants(&self, context: &Context<'_>) -> Option<i32> {
+        self.is_viewer(context).then_some(self.0.capacity_plants)
+    }
+
+    /// When she became a member.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// Her plants, oldest first; only she sees them as a list.
+    async fn plants(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "How many from the beginning, 1 to 100; 20 if neither `first` nor `last` is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only entries after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only entries before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Plant>, ApiError> {
+        let app = app(context);
+        let page = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .page::<Plant>(app)?;
+        if !self.is_viewer(context) {
+            return Ok(Connection::empty());
+        }
+        let reader = app.database.reader();
+        let plants = plant::owned_by(self.0.id);
+        let total = if wants_total(context) {
+            i64::try_from(plants.clone().count(reader).await?).unwrap_or(i64::MAX)
+        } else {
+            0
+        };
+        let rows = page.of::<Plant, _>(plants, plant::Column::Id).all(reader).await?;
+        Ok(Connection::of_rows(
+            rows.into_iter().map(|row| Plant(Arc::new(row))).collect(),
+            &page,
+            total,
+        ))
+    }
+}
+
+/// Queries about members.
+#[derive(Default)]
+pub struct UserQuery;
+
+#[Object]
+impl UserQuery {
+    /// The member whose token is used; null without one.
+    async fn viewer(&self, context: &Context<'_>) -> Result<Option<User>, ApiError> {
+        match scope(context).caller.viewer.member() {
+            Some(member) => User::load(context, member.id).await,
+            None => Ok(None),
+        }
+    }
+}
