@@ -299,8 +299,8 @@ mod tests {
     #[test]
     fn development_keys_are_made_once_and_readable_by_the_owner_only() {
         use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new/secret.key");
+        let folder = std::env::temp_dir().join(format!("plant-care-{:x}", u128::from_ne_bytes(random())));
+        let path = folder.join("secret.key");
         let key = key_file(&path).unwrap();
         assert_eq!(key_file(&path).unwrap(), key);
         assert_eq!(
@@ -309,5 +309,6 @@ mod tests {
         );
         std::fs::write(&path, "nonsense").unwrap();
         assert!(matches!(key_file(&path), Err(KeyError::Malformed(_))));
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,1 +1,9 @@
-fn main() {}
+//! The tests of the whole server: each starts one, on a database of its own, and sees what a client sees.
+//!
+//! On SQLite by default; on Postgres with `TEST_DATABASE_URL`, an address of any database of a server on
+//! which databases may be created.
+
+#[cfg(test)]
+mod care_events;
+#[cfg(test)]
+mod support;

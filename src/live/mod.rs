@@ -14,3 +14,33 @@ pub mod stream;
 pub use cursor::Cursor;
 pub use hub::Hub;
 pub use stream::Stream;
+
+use std::time::Duration;
+
+use crate::app::App;
+
+/// How often followed streams are compared with the database: what a lost wake-up costs at most.
+const ANTI_ENTROPY_EVERY: Duration = Duration::from_secs(1);
+
+/// Keeps the hub honest until the process stops.
+pub fn start(app: &App) {
+    let app_of_task = app.clone();
+    app.tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(ANTI_ENTROPY_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut healthy = true;
+        loop {
+            tokio::select! {
+                () = app_of_task.stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            match app_of_task.hub.catch_up(app_of_task.database.reader()).await {
+                Ok(_) if !healthy => tracing::info!("live streams follow the database again"),
+                Err(error) if healthy => tracing::warn!(%error, "live streams cannot follow the database"),
+                Ok(_) => continue,
+                Err(_) => continue,
+            }
+            healthy = !healthy;
+        }
+    });
+}

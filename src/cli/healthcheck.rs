@@ -1,0 +1,10 @@
+//! `plant-care healthcheck`.
+
+use url::Url;
+
+use super::CliError;
+use crate::client;
+
+pub(super) async fn run(url: Url) -> Result<(), CliError> {
+    Ok(client::check(url).await?)
+}

@@ -1,0 +1,158 @@
+//! The commands.
+
+mod demo;
+mod healthcheck;
+mod log;
+mod migrate;
+mod serve;
+mod user;
+mod watch;
+
+use std::io::{self, Write as _};
+
+use clap::{Parser, Subcommand};
+use url::Url;
+
+use crate::app::{App, StartError};
+use crate::client::ClientError;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::domain;
+use crate::telemetry::{self, LogTo};
+use crate::transport::server::ServeError;
+
+/// A plant care GraphQL API whose heart is the live care update.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until SIGTERM or Ctrl-C
+    Serve {
+        /// Leave the database's schema alone
+        #[arg(long)]
+        no_migrate: bool,
+    },
+    /// Change the database's schema
+    #[command(subcommand)]
+    Migrate(migrate::Command),
+    /// Print the GraphQL schema
+    Schema,
+    /// Fill the database with demonstration data; a second time changes nothing
+    Seed,
+    /// Play a care story against a running server, and print the owner's live timeline
+    Demo(demo::Arguments),
+    /// Follow the live timeline of a care request, as the member of `PLANT_CARE_TOKEN`
+    Watch(watch::Arguments),
+    /// Look at the log
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Change what a member may do
+    #[command(subcommand)]
+    User(user::Command),
+    /// Print the configuration in force, secrets masked
+    Config,
+    /// Exit with 0 if a URL answers with success; for container health checks
+    Healthcheck {
+        /// The URL, such as <http://127.0.0.1:8000/health/ready>
+        url: Url,
+    },
+}
+
+/// Why a command failed; its text is the one line that is printed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The process could not be built.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Serving failed.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] sea_orm::DbErr),
+    /// The schema could not be changed.
+    #[error(transparent)]
+    Schema(#[from] crate::database::schema::SchemaError),
+    /// A use case failed.
+    #[error("{0}")]
+    Domain(String),
+    /// A server did not do as it should.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The terminal is gone.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+    /// What the user gave cannot be used.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl From<domain::Error> for CliError {
+    fn from(error: domain::Error) -> Self {
+        let text = match error {
+            domain::Error::Refused(refusals) => refusals
+                .iter()
+                .map(|refusal| {
+                    let message =
+                        crate::graphql::messages::refusal(refusal.reason, crate::entity::user::Locale::En);
+                    refusal
+                        .field
+                        .map_or(message.clone(), |field| format!("{field}: {message}"))
+                })
+                .collect::<Vec<_>>()
+                .join(" "),
+            domain::Error::Database(error) => format!("the database failed: {error}"),
+            error => format!("{error:?}"),
+        };
+        Self::Domain(text)
+    }
+}
+
+impl Cli {
+    /// Runs the command.
+    pub async fn run(self) -> Result<(), CliError> {
+        match self.command {
+            Command::Serve { no_migrate } => serve::run(!no_migrate).await,
+            Command::Migrate(command) => migrate::run(command).await,
+            Command::Schema => Ok(say(crate::graphql::sdl().trim_end())?),
+            Command::Seed => {
+                let app = app().await?;
+                let members = crate::seed::run(&app).await?;
+                say(members)?;
+                Ok(app.database.close().await?)
+            }
+            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Watch(arguments) => watch::run(arguments).await,
+            Command::Log(command) => log::run(command).await,
+            Command::User(command) => user::run(command).await,
+            Command::Config => {
+                let table = Config::from_environment()?.table();
+                for (variable, value) in table {
+                    say(format_args!("{variable}={value}"))?;
+                }
+                Ok(())
+            }
+            Command::Healthcheck { url } => healthcheck::run(url).await,
+        }
+    }
+}
+
+/// The process of a command that works on the database by itself; its logs go to standard error.
+async fn app() -> Result<App, CliError> {
+    let config = Config::from_environment()?;
+    telemetry::start(&config, LogTo::Stderr);
+    Ok(App::build(config, Clock::system(), true).await?)
+}
+
+/// Prints a line.
+fn say(line: impl std::fmt::Display) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{line}")
+}

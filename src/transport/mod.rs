@@ -1,0 +1,9 @@
+//! The ways in: GraphQL over HTTP and websockets, GraphiQL, health. No GraphQL types of ours.
+
+pub mod graphiql;
+pub mod health;
+pub mod http;
+pub mod language;
+pub mod origin;
+pub mod server;
+pub mod websocket;

@@ -1,0 +1,116 @@
+//! The server: its routes, and how it starts and stops.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::{graphiql, health, http, origin};
+use crate::app::App;
+use crate::config::Config;
+use crate::graphql::{self, Api};
+use crate::{jobs, live};
+
+/// Why serving could not begin or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The schema's own text could not be read back.
+    #[error("the GraphQL schema cannot be measured: {0}")]
+    Schema(#[from] async_graphql::parser::Error),
+    /// Accepting connections failed.
+    #[error("serving failed: {0}")]
+    Serve(#[from] io::Error),
+    /// Work was still open when the time to finish it was over.
+    #[error("open work was ended after DRAIN_SECONDS")]
+    Unfinished,
+}
+
+/// Listens on the configured address.
+pub async fn listen(config: &Config) -> Result<TcpListener, ServeError> {
+    let address = config.listen_addr;
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
+}
+
+/// Serves until the process is told to stop; then accepts nothing more, closes websockets, lets open
+/// requests finish, and ends what does not within `DRAIN_SECONDS`.
+pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
+    let api = Api::new(app.clone())?;
+    live::start(&app);
+    jobs::start(&app);
+    let stop = app.stop.clone();
+    let accepting = axum::serve(listener, router(api)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let finish = async {
+        stop.cancelled().await;
+        tokio::time::sleep(app.config.drain).await;
+    };
+    let finished = async {
+        accepting.await?;
+        app.tasks.close();
+        app.tasks.wait().await;
+        Ok::<_, io::Error>(())
+    };
+    tokio::select! {
+        outcome = finished => outcome?,
+        () = finish => return Err(ServeError::Unfinished),
+    }
+    if let Err(error) = app.database.close().await {
+        tracing::warn!(%error, "the database was not closed cleanly");
+    }
+    Ok(())
+}
+
+/// Every address the public listener answers.
+pub fn router(api: Api) -> Router {
+    let config = Arc::clone(&api.app().config);
+    Router::new()
+        .route("/graphql", get(http::get).post(http::post))
+        .route("/schema.graphql", get(schema))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .with_state(api)
+        .layer(cors(config))
+        .merge(graphiql::router())
+}
+
+/// Lets the pages of allowed origins call.
+fn cors(config: Arc<Config>) -> CorsLayer {
+    let allowed = AllowOrigin::predicate(move |origin: &HeaderValue, request| {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ORIGIN, origin.clone());
+        if let Some(host) = request.headers.get(header::HOST) {
+            headers.insert(header::HOST, host.clone());
+        }
+        origin::allowed(&config, &headers)
+    });
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::ACCEPT_LANGUAGE,
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+        ])
+}
+
+async fn schema() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/graphql; charset=utf-8")],
+        graphql::sdl(),
+    )
+}

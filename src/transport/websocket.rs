@@ -1,0 +1,104 @@
+//! GraphQL over websockets: the stock server of async-graphql, until our own takes its place.
+
+use async_graphql::Data;
+use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
+use axum::extract::FromRequestParts as _;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::sync::mpsc;
+
+use super::http::refused;
+use super::{language, origin};
+use crate::auth::{self, AuthError};
+use crate::entity::user::Locale;
+use crate::graphql::Api;
+use crate::graphql::error::ApiError;
+use crate::graphql::scope::Caller;
+
+const PROTOCOL: &str = "graphql-transport-ws";
+/// Messages that wait to be written.
+const WAITING: usize = 16;
+
+/// Opens a websocket that speaks `graphql-transport-ws`.
+pub fn upgrade(api: Api, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    let config = &api.app().config;
+    if !origin::allowed(config, headers) {
+        let message = "Pages of this origin may not open a websocket here.".to_owned();
+        return refused(StatusCode::FORBIDDEN, ApiError::BadRequest(message));
+    }
+    let offers = headers
+        .get(header::SEC_WEBSOCKET_PROTOCOL)
+        .and_then(|value| value.to_str().ok());
+    if !offers.is_some_and(|offers| offers.split(',').any(|offer| offer.trim() == PROTOCOL)) {
+        let message = format!("The websocket's subprotocol must be {PROTOCOL}.");
+        return refused(StatusCode::BAD_REQUEST, ApiError::BadRequest(message));
+    }
+    let accepts = language::accepted(headers);
+    upgrade
+        .protocols([PROTOCOL])
+        .max_message_size(config.limits.websocket_message_bytes)
+        .read_buffer_size(4096)
+        .on_upgrade(move |socket| serve(api, socket, accepts))
+}
+
+/// Serves one websocket until its client leaves or the process stops.
+async fn serve(api: Api, socket: WebSocket, accepts: Locale) {
+    // Held until the end, so that the process waits for the close frame when it stops.
+    let _working = api.app().tasks.token();
+    let stop = api.app().stop.clone();
+    let Some(protocol) = protocol().await else { return };
+    let (mut writer, reader) = socket.split();
+    let (outgoing, mut waiting) = mpsc::channel(WAITING);
+    let outgoing = futures_util::sink::unfold(outgoing, |outgoing, message| async move {
+        outgoing.send(message).await.map(|()| outgoing)
+    });
+    let sessions = api.clone();
+    let server = GraphQLWebSocket::new_with_pair(outgoing, reader, api, protocol)
+        .on_connection_init(move |payload| async move { Ok(session(&sessions, &payload, accepts).await?) })
+        .serve();
+    tokio::pin!(server);
+    let mut served = false;
+    loop {
+        tokio::select! {
+            message = waiting.recv() => match message {
+                Some(message) => if writer.send(message).await.is_err() { return },
+                None => break,
+            },
+            () = &mut server, if !served => served = true,
+            () = stop.cancelled() => {
+                // Not `complete`: the client must come back, to another process.
+                let frame = CloseFrame { code: close_code::RESTART, reason: "the server restarts".into() };
+                let closed = writer.send(Message::Close(Some(frame))).await;
+                tracing::debug!(told = closed.is_ok(), "a websocket was closed: the process stops");
+                return;
+            }
+        }
+    }
+}
+
+/// The caller of a socket, from the payload of `connection_init`.
+async fn session(api: &Api, payload: &serde_json::Value, accepts: Locale) -> Result<Data, ApiError> {
+    let field = |name| payload.get(name).and_then(serde_json::Value::as_str);
+    let authorization = field("authorization").or_else(|| field("Authorization"));
+    let viewer = match auth::authenticate(api.app(), authorization).await {
+        Ok(viewer) => viewer,
+        Err(AuthError::Invalid) => return Err(ApiError::Unauthenticated),
+        Err(AuthError::Unavailable(error)) => return Err(error.into()),
+    };
+    let mut data = Data::default();
+    data.insert(Caller { viewer, accepts });
+    Ok(data)
+}
+
+/// The stock server's name for our protocol, which it only takes from a request's headers.
+async fn protocol() -> Option<GraphQLProtocol> {
+    let request = Request::builder()
+        .header(header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL)
+        .body(())
+        .ok()?;
+    GraphQLProtocol::from_request_parts(&mut request.into_parts().0, &())
+        .await
+        .ok()
+}

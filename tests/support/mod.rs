@@ -1,0 +1,257 @@
+//! A server per test, its members, and what they usually do.
+
+pub(crate) mod socket;
+pub(crate) mod story;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use plant_care::app::App;
+use plant_care::clock::Clock;
+use plant_care::config::Config;
+use plant_care::transport::server;
+use sea_orm::ConnectionTrait as _;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+pub(crate) use self::socket::Socket;
+pub(crate) use self::story::Story;
+
+/// The day on which every test begins: a Monday, at 9 in the morning in UTC.
+pub(crate) const TODAY: &str = "2026-06-01";
+
+/// A running server with a clock that stands still, and a database of its own.
+pub(crate) struct TestApp {
+    /// The process inside, for what a client cannot see: its clock, its jobs, its database.
+    pub(crate) app: App,
+    /// `http://127.0.0.1:...`
+    pub(crate) url: String,
+    http: reqwest::Client,
+    server: JoinHandle<()>,
+    folder: PathBuf,
+    members: AtomicU32,
+}
+
+/// A member of a test's server.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) token: String,
+    pub(crate) refresh_token: String,
+}
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+impl TestApp {
+    /// Starts a server with the default settings.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a server with some settings.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let (config, folder) = config(settings).await;
+        let app = App::build(config, Clock::manual(morning()), true).await.unwrap();
+        Self::serve(app, folder).await
+    }
+
+    /// Starts a second server over this one's database, as another process would be.
+    pub(crate) async fn replica(&self) -> Self {
+        let config = Config::clone(&self.app.config);
+        let app = App::build(config, self.app.clock.clone(), false).await.unwrap();
+        Self::serve(app, PathBuf::new()).await
+    }
+
+    async fn serve(app: App, folder: PathBuf) -> Self {
+        let listener = server::listen(&app.config).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = server::serve(app.clone(), listener);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the process under test has a task tracker; its test has not"
+        )]
+        let server = tokio::spawn(async move { serving.await.unwrap() });
+        Self {
+            app,
+            url,
+            http: reqwest::Client::new(),
+            server,
+            folder,
+            members: AtomicU32::new(0),
+        }
+    }
+
+    /// Stops the server as SIGTERM would, and waits until it has.
+    pub(crate) async fn stop(self) {
+        self.app.stop.cancel();
+        self.server.await.unwrap();
+        if self.folder.exists() {
+            std::fs::remove_dir_all(&self.folder).unwrap();
+        }
+    }
+
+    /// Sends an operation and gives the whole answer.
+    pub(crate) async fn send(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
+        let mut request = self
+            .http
+            .post(format!("{}/graphql", self.url))
+            .json(&json!({ "query": query, "variables": variables }));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Sends an operation as a member and gives its data; top-level errors fail the test.
+    pub(crate) async fn run(&self, member: &Member, query: &str, variables: Value) -> Value {
+        data(self.send(Some(&member.token), query, variables).await)
+    }
+
+    /// Runs one mutation that takes one `input`, as a member, and gives its payload. `fields` are selected besides the
+    /// user errors.
+    pub(crate) async fn mutate(&self, member: &Member, mutation: &str, input: Value, fields: &str) -> Value {
+        let mut name = mutation.to_owned();
+        name[..1].make_ascii_uppercase();
+        let query = format!(
+            "mutation($input: {name}Input!) {{ {mutation}(input: $input) {{ {fields} userErrors {{ code message field }} }} }}"
+        );
+        self.run(member, &query, json!({ "input": input })).await[mutation].take()
+    }
+
+    /// [`mutate`](Self::mutate) that must not be refused.
+    pub(crate) async fn done(&self, member: &Member, mutation: &str, input: Value, fields: &str) -> Value {
+        let payload = self.mutate(member, mutation, input, fields).await;
+        assert_eq!(payload["userErrors"], json!([]), "{mutation} was refused");
+        payload
+    }
+
+    /// [`mutate`](Self::mutate) that must be refused: the code of its first user error.
+    pub(crate) async fn refused(&self, member: &Member, mutation: &str, input: Value) -> String {
+        let payload = self.mutate(member, mutation, input, "").await;
+        payload["userErrors"][0]["code"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{mutation} was not refused"))
+            .to_owned()
+    }
+
+    /// Registers a member.
+    pub(crate) async fn member(&self, name: &str) -> Member {
+        let number = self.members.fetch_add(1, Ordering::Relaxed);
+        let email = format!("{}.{number}@example.org", name.to_lowercase());
+        let input = json!({ "email": email, "password": PASSWORD, "displayName": name });
+        let query = "mutation($input: RegisterInput!) { register(input: $input) {
+            session { accessToken refreshToken user { id } } userErrors { message } } }";
+        let session =
+            data(self.send(None, query, json!({ "input": input })).await)["register"]["session"].take();
+        Member {
+            id: text(&session["user"]["id"]),
+            email,
+            token: text(&session["accessToken"]),
+            refresh_token: text(&session["refreshToken"]),
+        }
+    }
+
+    /// Adds a plant.
+    pub(crate) async fn plant(&self, owner: &Member, name: &str) -> String {
+        text(
+            &self
+                .done(owner, "createPlant", json!({ "name": name }), "plant { id }")
+                .await["plant"]["id"],
+        )
+    }
+
+    /// Opens a websocket as a member.
+    pub(crate) async fn socket(&self, member: &Member) -> Socket {
+        Socket::open(&self.url, Some(&member.token)).await
+    }
+
+    /// Moves the clock on and takes the steps that are due.
+    pub(crate) async fn pass(&self, time: TimeDelta) -> usize {
+        self.app.clock.advance(time);
+        plant_care::domain::care_request::timed::run(&self.app)
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.app.stop.cancel();
+    }
+}
+
+/// The data of an answer without errors.
+pub(crate) fn data(mut answer: Value) -> Value {
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    answer["data"].take()
+}
+
+/// The code of an answer's first error.
+pub(crate) fn error_code(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["code"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no error code: {answer}"))
+}
+
+/// A JSON string.
+pub(crate) fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a string: {value}"))
+        .to_owned()
+}
+
+fn morning() -> DateTime<Utc> {
+    format!("{TODAY}T09:00:00Z").parse().unwrap()
+}
+
+/// The settings of a test's server, with a database that is new and empty, and the folder they are in.
+pub(crate) async fn config(settings: &[(&str, &str)]) -> (Config, PathBuf) {
+    let name = format!(
+        "plant_care_test_{:x}",
+        u128::from_ne_bytes(plant_care::crypto::random())
+    );
+    let folder = std::env::temp_dir().join(&name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let url = match server_of_databases() {
+        Some(server) => {
+            let connection = sea_orm::Database::connect(&server).await.unwrap();
+            // Not dropped afterwards: the whole server is thrown away.
+            connection
+                .execute_unprepared(&format!("CREATE DATABASE {name}"))
+                .await
+                .unwrap();
+            connection.close().await.unwrap();
+            let (server, _) = server.rsplit_once('/').unwrap();
+            format!("{server}/{name}")
+        }
+        None => format!("sqlite://{}/test.db", folder.display()),
+    };
+    let folder_name = folder.display().to_string();
+    let usual = [
+        ("DATABASE_URL", url.as_str()),
+        ("DATA_DIR", &folder_name),
+        ("LISTEN_ADDR", "127.0.0.1:0"),
+        ("DRAIN_SECONDS", "5"),
+    ];
+    let config = Config::from_source(&|name| {
+        settings
+            .iter()
+            .chain(&usual)
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned())
+    });
+    (config.unwrap(), folder)
+}
+
+fn server_of_databases() -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it says which database the tests run on"
+    )]
+    std::env::var("TEST_DATABASE_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
+}

@@ -1,0 +1,100 @@
+//! A care request and its people, at any point of its life.
+
+use serde_json::{Value, json};
+
+use super::{Member, TODAY, TestApp, text};
+
+/// An owner, her plants and her request, and who wants to take it.
+pub(crate) struct Story<'a> {
+    pub(crate) app: &'a TestApp,
+    pub(crate) owner: Member,
+    pub(crate) caretaker: Member,
+    pub(crate) plants: Vec<String>,
+    pub(crate) request: String,
+}
+
+impl<'a> Story<'a> {
+    /// A request that is open, from today to the 7th.
+    pub(crate) async fn open(app: &'a TestApp) -> Self {
+        let (owner, caretaker) = (app.member("Olga").await, app.member("Carl").await);
+        let plants = vec![app.plant(&owner, "Fern").await, app.plant(&owner, "Cactus").await];
+        let request = open_request(app, &owner, &plants).await;
+        Self {
+            app,
+            owner,
+            caretaker,
+            plants,
+            request,
+        }
+    }
+
+    /// A request that has a caretaker.
+    pub(crate) async fn assigned(app: &'a TestApp) -> Self {
+        let story = Self::open(app).await;
+        let offer = story.offer(&story.caretaker).await;
+        app.done(&story.owner, "acceptOffer", json!({ "offerId": offer }), "")
+            .await;
+        story
+    }
+
+    /// A request whose plants are being looked after.
+    pub(crate) async fn in_progress(app: &'a TestApp) -> Self {
+        let story = Self::assigned(app).await;
+        app.done(&story.caretaker, "startCare", story.input(), "").await;
+        story
+    }
+
+    /// Has a member offer to take the request: the offer's id.
+    pub(crate) async fn offer(&self, member: &Member) -> String {
+        text(
+            &self
+                .app
+                .done(member, "sendOffer", self.input(), "offer { id }")
+                .await["offer"]["id"],
+        )
+    }
+
+    /// Has the caretaker water the first plant: the payload with event and cursor.
+    pub(crate) async fn water(&self, amount_ml: i32) -> Value {
+        let input = json!({ "careRequestId": self.request, "plantId": self.plants[0], "kind": "WATER", "amountMl": amount_ml });
+        self.app
+            .done(&self.caretaker, "recordCare", input, "cursor event { id seq }")
+            .await
+    }
+
+    /// The input that names the request and nothing else.
+    pub(crate) fn input(&self) -> Value {
+        json!({ "careRequestId": self.request })
+    }
+
+    /// The request's state, as its owner sees it.
+    pub(crate) async fn status(&self) -> String {
+        let query = "query($id: ID!) { careRequest(id: $id) { status } }";
+        let data = self
+            .app
+            .run(&self.owner, query, json!({ "id": self.request }))
+            .await;
+        text(&data["careRequest"]["status"])
+    }
+}
+
+/// Publishes a request for some plants, from today to the 7th.
+pub(crate) async fn open_request(app: &TestApp, owner: &Member, plants: &[String]) -> String {
+    let payload = app
+        .done(
+            owner,
+            "createCareRequest",
+            request_input(plants),
+            "careRequest { id }",
+        )
+        .await;
+    text(&payload["careRequest"]["id"])
+}
+
+/// The input for a request for some plants, from today to the 7th, published at once.
+pub(crate) fn request_input(plants: &[String]) -> Value {
+    json!({
+        "plantIds": plants, "title": "A week in June", "mode": "AT_OWNER",
+        "startsOn": TODAY, "endsOn": "2026-06-07", "timezone": "UTC", "publish": true,
+    })
+}
