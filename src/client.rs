@@ -187,7 +187,8 @@ pub async fn check(url: Url) -> Result<(), ClientError> {
     }
 }
 
-fn http(url: &Url) -> Result<reqwest::Client, ClientError> {
+/// An HTTP client, for a server at `url`.
+pub fn http(url: &Url) -> Result<reqwest::Client, ClientError> {
     use_ring();
     reqwest::Client::builder()
         .timeout(PATIENCE)

@@ -75,8 +75,8 @@ impl TestApp {
         let server = tokio::spawn(async move { serving.await.unwrap() });
         Self {
             app,
+            http: plant_care::client::http(&url.parse().unwrap()).unwrap(),
             url,
-            http: reqwest::Client::new(),
             server,
             folder,
             members: AtomicU32::new(0),
@@ -84,9 +84,9 @@ impl TestApp {
     }
 
     /// Stops the server as SIGTERM would, and waits until it has.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(mut self) {
         self.app.stop.cancel();
-        self.server.await.unwrap();
+        (&mut self.server).await.unwrap();
         if self.folder.exists() {
             std::fs::remove_dir_all(&self.folder).unwrap();
         }
