@@ -45,7 +45,7 @@ impl Clock {
         }
     }
 
-    /// A new UUIDv7: greater than every one this clock made before.
+    /// A new id (UUID version 7): greater than every one this clock made before.
     pub fn new_id(&self) -> Uuid {
         let now = self.now();
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);

@@ -148,6 +148,10 @@ pub fn sha256(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Random bytes from the system.
+///
+/// # Panics
+///
+/// If the system has no source of randomness: nothing would be safe then.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     #[expect(

@@ -106,7 +106,7 @@ impl Database {
             let outcome = self.attempt(input, work).instrument(span).await;
             match outcome {
                 Err(error) if attempt < ATTEMPTS && error.database_error().is_some_and(is_conflict) => {
-                    attempt += 1
+                    attempt += 1;
                 }
                 outcome => return outcome,
             }

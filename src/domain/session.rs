@@ -76,7 +76,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
                     .find_also_related(user::Entity)
                     .one(write.transaction)
                     .await?;
-                let Some((used, Some(user))) = found else {
+                let Some((used, Some(member))) = found else {
                     return Ok(None);
                 };
                 let revoked = revoke(write, session::Column::Id.eq(used.id)).await?;
@@ -84,10 +84,10 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
                     revoke(write, session::Column::Family.eq(used.family)).await?;
                     return Ok(None);
                 }
-                if used.expires_at <= write.now || user.status != UserStatus::Active {
+                if used.expires_at <= write.now || member.status != UserStatus::Active {
                     return Ok(None);
                 }
-                let (opened, row) = open(app, user, used.family);
+                let (opened, row) = open(app, member, used.family);
                 row.into_active_model().insert(write.transaction).await?;
                 Ok(Some(opened))
             })

@@ -88,10 +88,6 @@ impl Feed {
     }
 
     /// The entries, oldest first; `last` gives the newest. The cursors are those of the subscription `myFeed`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the four of a Relay connection, and a filter"
-    )]
     async fn events(
         &self,
         context: &Context<'_>,

@@ -231,9 +231,8 @@ impl<'a> Walk<'a> {
             .and_then(|parent| self.costs.types.get(parent))
             .and_then(|fields| fields.get(name));
         let (added, times) = match cost.map(|cost| cost.shape) {
-            None | Some(Shape::Leaf) => (0, place.times),
+            None | Some(Shape::Leaf | Shape::PartOfPage) => (0, place.times),
             Some(Shape::One) => (place.times, place.times),
-            Some(Shape::PartOfPage) => (0, place.times),
             Some(Shape::List) => (
                 place.times.saturating_mul(UNPAGED_LIST),
                 place.times.saturating_mul(UNPAGED_LIST),

@@ -75,9 +75,30 @@ pub struct Api {
 
 /// The schema's text: what `plant-care schema` prints.
 pub fn sdl() -> String {
-    builder()
-        .finish()
-        .sdl_with_options(SDLExportOptions::new().sorted_fields().include_specified_by())
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .include_specified_by()
+        .use_space_ident();
+    without_standard_directives(&builder().finish().sdl_with_options(options))
+}
+
+/// The directives of the GraphQL specification are every schema's, and are not written down (section 3.13).
+fn without_standard_directives(sdl: &str) -> String {
+    const STANDARD: [&str; 5] = ["@include", "@skip", "@deprecated", "@specifiedBy", "@oneOf"];
+    let mut lines: Vec<&str> = Vec::new();
+    for line in sdl.lines() {
+        let name = line
+            .strip_prefix("directive ")
+            .map(|rest| rest.split('(').next().unwrap_or(rest));
+        if name.is_some_and(|name| STANDARD.contains(&name)) {
+            // Its description stands before it, between two lines of quotes.
+            lines.pop();
+            while lines.pop().is_some_and(|line| line != "\"\"\"") {}
+        } else {
+            lines.push(line);
+        }
+    }
+    lines.join("\n").trim_end().to_owned() + "\n"
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
@@ -111,18 +132,16 @@ impl Api {
             Err(response) => return *response,
         };
         let limit = self.app.config.limits.operation;
-        match tokio::time::timeout(limit, self.schema.execute(request)).await {
-            Ok(response) => with_codes(response),
-            Err(_) => {
-                let seconds = usize::try_from(limit.as_secs()).unwrap_or(usize::MAX);
-                let exceeded = Exceeded {
-                    limit: "OPERATION_SECONDS",
-                    value: seconds,
-                    maximum: seconds,
-                };
-                ApiError::LimitExceeded(exceeded).into_response()
-            }
+        if let Ok(response) = tokio::time::timeout(limit, self.schema.execute(request)).await {
+            return with_codes(response);
         }
+        let seconds = usize::try_from(limit.as_secs()).unwrap_or(usize::MAX);
+        ApiError::LimitExceeded(Exceeded {
+            limit: "OPERATION_SECONDS",
+            value: seconds,
+            maximum: seconds,
+        })
+        .into_response()
     }
 
     /// Refuses what exceeds a limit, and gives the operation its scope.
@@ -146,7 +165,7 @@ impl Api {
         // Which operation would run, if any, is async-graphql's to refuse; all of them have to be within
         // the limits.
         for (operation_name, operation) in document.operations.iter() {
-            if name.is_some() && operation_name.map(|name| name.as_str()) != name.as_deref() {
+            if name.is_some() && operation_name.map(async_graphql::Name::as_str) != name.as_deref() {
                 continue;
             }
             let measured = self.costs.measure(document, &operation.node, &variables);
@@ -164,26 +183,17 @@ impl Api {
 impl Executor for Api {
     async fn execute(&self, request: Request) -> Response {
         // The transports call `run`; whoever comes this way is nobody in particular.
-        self.run(
-            request,
-            Caller {
-                viewer: crate::domain::Viewer::Anonymous,
-                accepts: Default::default(),
-            },
-        )
-        .await
+        self.run(request, Caller::nobody()).await
     }
 
     fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
         let caller = session
             .as_ref()
-            .and_then(|data| data.get(&TypeId::of::<Caller>()))
-            .and_then(|caller| caller.downcast_ref::<Caller>())
+            .and_then(|data| data.get(&TypeId::of::<Caller>()));
+        let caller = caller
+            .and_then(|caller| caller.downcast_ref())
             .copied()
-            .unwrap_or(Caller {
-                viewer: crate::domain::Viewer::Anonymous,
-                accepts: Default::default(),
-            });
+            .unwrap_or_else(Caller::nobody);
         match self.admit(request, caller) {
             Ok(request) => self.schema.execute_stream(request).map(with_codes).boxed(),
             Err(response) => once(std::future::ready(*response)).boxed(),

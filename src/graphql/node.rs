@@ -2,7 +2,11 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 
-use super::care_event::*;
+use super::care_event::{
+    CareConfirmed, CareEnded, CareEvent, CareRecorded, CareStarted, CaretakerWithdrew, CommentAdded,
+    EndedEarly, OfferDeclined, OfferReceived, OfferWithdrawn, RequestAccepted, RequestCancelled,
+    RequestExpired, RequestPublished, RequestReopened,
+};
 use super::care_request::CareRequest;
 use super::comment::Comment;
 use super::error::ApiError;

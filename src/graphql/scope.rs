@@ -20,6 +20,16 @@ pub struct Caller {
     pub accepts: Locale,
 }
 
+impl Caller {
+    /// A caller who did not say who she is.
+    pub fn nobody() -> Self {
+        Self {
+            viewer: Viewer::Anonymous,
+            accepts: Locale::default(),
+        }
+    }
+}
+
 /// One operation, or one event of a subscription.
 pub struct Scope {
     /// Who is asking.

@@ -82,9 +82,9 @@ pub async fn page(
     let more = entries.len() > size.limit;
     if more {
         if size.backward {
-            drop(entries.remove(0))
+            entries.remove(0);
         } else {
-            drop(entries.pop())
+            entries.pop();
         }
     }
     let total_count = if wants_total(context) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::domain::care_request::timed;
+use crate::telemetry::outage::Outage;
 
 /// How often the jobs look for what is due. Their rules are about days, so that half a minute is soon.
 const EVERY: Duration = Duration::from_secs(30);
@@ -15,25 +16,16 @@ pub fn start(app: &App) {
     app.tasks.spawn(async move {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut healthy = true;
+        let mut outage = Outage::of("taking the steps that are due");
         loop {
             tokio::select! {
                 () = app_of_task.stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            match timed::run(&app_of_task).await {
-                Ok(taken) if taken > 0 => tracing::info!(steps = taken, "care requests moved on with time"),
-                Ok(_) => {}
-                Err(error) if healthy => {
-                    healthy = false;
-                    tracing::warn!(?error, "the jobs cannot run; they try again");
-                    continue;
-                }
-                Err(_) => continue,
-            }
-            if !healthy {
-                healthy = true;
-                tracing::info!("the jobs run again");
+            let outcome = timed::run(&app_of_task).await;
+            outage.note(&outcome);
+            if let Ok(steps @ 1..) = outcome {
+                tracing::info!(steps, "care requests moved on with time");
             }
         }
     });

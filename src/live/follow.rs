@@ -15,7 +15,7 @@ use crate::database::Database;
 /// Entries read from the database at a time.
 const BLOCK: u64 = 100;
 /// After how long of passing over entries a subscriber is told its position.
-const POSITION_EVERY: Duration = Duration::from_secs(60);
+const POSITION_EVERY: Duration = Duration::from_mins(1);
 
 /// How long a follower waits after the database failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -11,13 +11,14 @@ pub mod hub;
 pub mod log;
 pub mod stream;
 
+use std::time::Duration;
+
 pub use cursor::Cursor;
 pub use hub::Hub;
 pub use stream::Stream;
 
-use std::time::Duration;
-
 use crate::app::App;
+use crate::telemetry::outage::Outage;
 
 /// How often followed streams are compared with the database: what a lost wake-up costs at most.
 const ANTI_ENTROPY_EVERY: Duration = Duration::from_secs(1);
@@ -28,19 +29,13 @@ pub fn start(app: &App) {
     app.tasks.spawn(async move {
         let mut ticks = tokio::time::interval(ANTI_ENTROPY_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut healthy = true;
+        let mut outage = Outage::of("following the database");
         loop {
             tokio::select! {
                 () = app_of_task.stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            match app_of_task.hub.catch_up(app_of_task.database.reader()).await {
-                Ok(_) if !healthy => tracing::info!("live streams follow the database again"),
-                Err(error) if healthy => tracing::warn!(%error, "live streams cannot follow the database"),
-                Ok(_) => continue,
-                Err(_) => continue,
-            }
-            healthy = !healthy;
+            outage.note(&app_of_task.hub.catch_up(app_of_task.database.reader()).await);
         }
     });
 }

@@ -1,5 +1,7 @@
 //! Logs. (Spans, metrics and their exporters will live here too, and nowhere else.)
 
+pub mod outage;
+
 use std::io;
 
 use tracing_subscriber::EnvFilter;

@@ -27,17 +27,13 @@ pub async fn post(State(api): State<Api>, headers: HeaderMap, body: Body) -> Res
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let body = match to_bytes(body, maximum).await {
-        Ok(body) => body,
-        Err(_) => {
-            let value = announced.unwrap_or(maximum + 1);
-            let exceeded = Exceeded {
-                limit: "BODY_BYTES",
-                value,
-                maximum,
-            };
-            return refused(StatusCode::PAYLOAD_TOO_LARGE, ApiError::LimitExceeded(exceeded));
-        }
+    let Ok(body) = to_bytes(body, maximum).await else {
+        let exceeded = Exceeded {
+            limit: "BODY_BYTES",
+            value: announced.unwrap_or(maximum + 1),
+            maximum,
+        };
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, ApiError::LimitExceeded(exceeded));
     };
     match read(&body) {
         Ok(request) => answer(&api, &headers, request).await,
@@ -67,13 +63,11 @@ pub async fn get(
     let mut request = Request::new(query);
     request.operation_name = asked.operation_name;
     if let Some(variables) = asked.variables {
-        match serde_json::from_str(&variables) {
-            Ok(variables) => request.variables = variables,
-            Err(_) => {
-                let message = "The variables are not a JSON object.".to_owned();
-                return refused(StatusCode::BAD_REQUEST, ApiError::BadRequest(message));
-            }
-        }
+        let Ok(variables) = serde_json::from_str(&variables) else {
+            let message = "The variables are not a JSON object.".to_owned();
+            return refused(StatusCode::BAD_REQUEST, ApiError::BadRequest(message));
+        };
+        request.variables = variables;
     }
     if !only_queries(&mut request) {
         // A link or an image must not be able to change anything.

@@ -59,14 +59,14 @@ async fn serve(api: Api, socket: WebSocket, accepts: Locale) {
         .on_connection_init(move |payload| async move { Ok(session(&sessions, &payload, accepts).await?) })
         .serve();
     tokio::pin!(server);
-    let mut served = false;
+    let mut finished = false;
     loop {
         tokio::select! {
             message = waiting.recv() => match message {
                 Some(message) => if writer.send(message).await.is_err() { return },
                 None => break,
             },
-            () = &mut server, if !served => served = true,
+            () = &mut server, if !finished => finished = true,
             () = stop.cancelled() => {
                 // Not `complete`: the client must come back, to another process.
                 let frame = CloseFrame { code: close_code::RESTART, reason: "the server restarts".into() };

@@ -191,7 +191,7 @@ pub async fn change(
                         return Err(Reason::TooEarly.into());
                     }
                     Change::Publish => {
-                        not_over(write.now, Timezone::stored(&request.timezone), request.starts_on)?
+                        not_over(write.now, Timezone::stored(&request.timezone), request.starts_on)?;
                     }
                     _ => {}
                 }

@@ -26,7 +26,7 @@ pub async fn run(app: &App) -> Result<usize, Error> {
             Ok(true) => taken += 1,
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(?error, care_request_id = %request.id, "a step that is due was not taken")
+                tracing::warn!(?error, care_request_id = %request.id, "a step that is due was not taken");
             }
         }
     }
@@ -88,7 +88,7 @@ async fn take(app: &App, id: crate::entity::CareRequestId) -> Result<bool, Error
 /// The step that is due at `now`. A day has ended when the next has begun in the request's time zone.
 fn due_step(request: &care_request::Model, now: DateTime<Utc>) -> Option<(Step, EventKind)> {
     let today = today(now, request);
-    let due = match request.status {
+    match request.status {
         CareRequestStatus::Open => {
             let last_chance = if request.urgent {
                 request.ends_on
@@ -106,6 +106,5 @@ fn due_step(request: &care_request::Model, now: DateTime<Utc>) -> Option<(Step, 
         CareRequestStatus::AwaitingConfirm => (now >= request.status_since + CONFIRMED_AFTER)
             .then_some((Step::Confirm, EventKind::CareConfirmed)),
         _ => None,
-    };
-    due
+    }
 }

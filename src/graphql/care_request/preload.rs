@@ -42,8 +42,8 @@ pub async fn preload(
             private.push(request.0.id);
         }
     }
-    let (comment_pages, comment_totals) = pages::<Comment>(context, &node.field("comments"))?;
-    let (offer_pages, offer_totals) = pages::<Offer>(context, &node.field("offers"))?;
+    let (comment_pages, comment_totals) = pages::<Comment>(context, &node.field("comments"));
+    let (offer_pages, offer_totals) = pages::<Offer>(context, &node.field("offers"));
     let wants_plants = node.field("plants").exists();
 
     let (plants, comments, offers, _, _) = try_join!(
@@ -130,10 +130,7 @@ where
 
 /// The pages of a connection that a selection asks for (by aliases there may be several), and whether it
 /// asks for the total.
-fn pages<N: KeyedNode>(
-    context: &Context<'_>,
-    connection: &Lookahead<'_>,
-) -> Result<(Vec<Page>, bool), ApiError> {
+fn pages<N: KeyedNode>(context: &Context<'_>, connection: &Lookahead<'_>) -> (Vec<Page>, bool) {
     let mut pages = Vec::new();
     for field in connection.selection_fields() {
         // What is wrong with its arguments is told where it is resolved.
@@ -143,7 +140,7 @@ fn pages<N: KeyedNode>(
             pages.push(page);
         }
     }
-    Ok((pages, connection.field("totalCount").exists()))
+    (pages, connection.field("totalCount").exists())
 }
 
 fn arguments(field: &SelectionField<'_>) -> Option<PageArguments> {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Wake;
 use crate::live::Hub;
+use crate::telemetry::outage::Outage;
 
 const CHANNEL: &str = "plant_care_wake";
 /// Wake-ups in one NOTIFY: its payload may have 8,000 bytes, and one takes at most 64.
@@ -30,7 +31,7 @@ pub(super) fn pool(url: &str) -> Result<PgPool, DbErr> {
 /// Sends what waits, together; what cannot be sent is dropped.
 pub(super) async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Wake>, stop: CancellationToken) {
     let mut batch = Vec::with_capacity(BATCH);
-    let mut healthy = true;
+    let mut outage = Outage::of("sending wake-ups");
     loop {
         let received = tokio::select! {
             () = stop.cancelled() => return,
@@ -45,20 +46,23 @@ pub(super) async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Wake>, stop: 
             .bind(payload)
             .execute(&pool)
             .await;
-        report("send", &mut healthy, sent.err());
+        outage.note(&sent);
     }
 }
 
 /// Tells the hub what other processes send, for ever; after each reconnect anti-entropy makes up for
 /// what was missed.
 pub(super) async fn listen(pool: PgPool, hub: Arc<Hub>, stop: CancellationToken) {
-    let mut healthy = true;
+    let mut outage = Outage::of("receiving wake-ups");
     while !stop.is_cancelled() {
-        let failure = tokio::select! {
-            () = stop.cancelled() => return,
-            failure = receive(&pool, &hub) => failure,
-        };
-        report("listen", &mut healthy, failure.err());
+        let listener = connect(&pool).await;
+        outage.note(&listener);
+        if let Ok(listener) = listener {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                lost = receive(listener, &hub) => outage.note(&lost),
+            }
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(RETRY_AFTER) => {}
@@ -66,25 +70,21 @@ pub(super) async fn listen(pool: PgPool, hub: Arc<Hub>, stop: CancellationToken)
     }
 }
 
-async fn receive(pool: &PgPool, hub: &Hub) -> Result<(), sqlx::Error> {
+async fn connect(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
-    while let Some(notification) = listener.try_recv().await? {
+    Ok(listener)
+}
+
+/// Tells the hub what is received, until the connection is lost.
+async fn receive(mut listener: PgListener, hub: &Hub) -> Result<(), sqlx::Error> {
+    loop {
+        // `recv` would reconnect by itself, and what was missed meanwhile would go unnoticed in the log.
+        let Some(notification) = listener.try_recv().await? else {
+            return Err(sqlx::Error::PoolClosed);
+        };
         for wake in notification.payload().lines().filter_map(Wake::decode) {
             wake.tell(hub);
         }
     }
-    Ok(())
-}
-
-/// Logs a failure once, and once that it is over.
-fn report(what: &'static str, healthy: &mut bool, failure: Option<sqlx::Error>) {
-    match failure {
-        Some(error) if *healthy => {
-            tracing::warn!(%error, bus.part = what, "the bus is down; streams are polled")
-        }
-        None if !*healthy => tracing::info!(bus.part = what, "the bus is up again"),
-        _ => return,
-    }
-    *healthy = !*healthy;
 }
