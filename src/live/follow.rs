@@ -160,7 +160,8 @@ pub fn follow<G: Gate + Sync>(
             let (entries, access) = match next(&database, stream, position.seq, &gate).await {
                 Ok(next) => next,
                 Err(error) => {
-                    tracing::warn!(%error, %stream, "a live stream waits for the database");
+                    // Logged in full, and once for all streams, by whoever follows the database for the hub.
+                    tracing::debug!(%error, %stream, "a live stream waits for the database");
                     tokio::select! {
                         () = stop.cancelled() => break,
                         () = tokio::time::sleep(RETRY_AFTER) => continue,
