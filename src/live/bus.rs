@@ -2,12 +2,13 @@
 
 mod postgres;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use sea_orm::DbErr;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-use std::sync::Arc;
 
 use super::{Hub, Stream};
 
@@ -29,7 +30,12 @@ pub enum Bus {
     /// There is no other process that serves (SQLite).
     InProcess,
     /// Postgres NOTIFY.
-    Postgres(mpsc::Sender<Wake>),
+    Postgres {
+        /// The way to the task that sends.
+        sender: mpsc::Sender<Wake>,
+        /// Whether wake-ups are being received.
+        listening: Arc<AtomicBool>,
+    },
 }
 
 impl Bus {
@@ -43,13 +49,23 @@ impl Bus {
         let (sender, waiting) = mpsc::channel(WAITING);
         let pool = postgres::pool(url)?;
         tasks.spawn(postgres::send(pool.clone(), waiting, stop.clone()));
-        tasks.spawn(postgres::listen(pool, hub, stop.clone()));
-        Ok(Self::Postgres(sender))
+        let listening = Arc::new(AtomicBool::new(false));
+        tasks.spawn(postgres::listen(pool, hub, Arc::clone(&listening), stop.clone()));
+        Ok(Self::Postgres { sender, listening })
+    }
+
+    /// Whether other processes' wake-ups come at once. While they do not, followed streams are compared
+    /// with the database once a second: events come late, and none is lost.
+    pub fn is_listening(&self) -> bool {
+        match self {
+            Self::InProcess => true,
+            Self::Postgres { listening, .. } => listening.load(Ordering::Relaxed),
+        }
     }
 
     /// Tells the other processes; never waits.
     pub fn tell(&self, wake: Wake) {
-        if let Self::Postgres(sender) = self
+        if let Self::Postgres { sender, .. } = self
             && sender.try_send(wake).is_err()
         {
             tracing::debug!("a wake-up was dropped; anti-entropy makes up for it");

@@ -28,6 +28,7 @@ struct Readiness {
 struct Checks {
     database: &'static str,
     migrations: &'static str,
+    bus: &'static str,
     process: &'static str,
 }
 
@@ -41,6 +42,12 @@ pub async fn ready(State(api): State<Api>) -> Response {
     let app = api.app();
     let (database, migrations) = database(app).await;
     let process = if app.stop.is_cancelled() { "draining" } else { "ok" };
+    // Without it events come late, and all come: no reason to turn clients away.
+    let bus = if app.bus.is_listening() {
+        "ok"
+    } else {
+        "polling the database"
+    };
     let ready = [database, migrations, process].iter().all(|check| *check == "ok");
     let (code, status) = if ready {
         (StatusCode::OK, "ready")
@@ -54,6 +61,7 @@ pub async fn ready(State(api): State<Api>) -> Response {
             checks: Checks {
                 database,
                 migrations,
+                bus,
                 process,
             },
         }),

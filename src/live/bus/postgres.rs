@@ -4,6 +4,7 @@
 //! take a lock over the whole database at commit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
@@ -52,16 +53,18 @@ pub(super) async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Wake>, stop: 
 
 /// Tells the hub what other processes send, for ever; after each reconnect anti-entropy makes up for
 /// what was missed.
-pub(super) async fn listen(pool: PgPool, hub: Arc<Hub>, stop: CancellationToken) {
+pub(super) async fn listen(pool: PgPool, hub: Arc<Hub>, listening: Arc<AtomicBool>, stop: CancellationToken) {
     let mut outage = Outage::of("receiving wake-ups");
     while !stop.is_cancelled() {
         let listener = connect(&pool).await;
         outage.note(&listener);
         if let Ok(listener) = listener {
+            listening.store(true, Ordering::Relaxed);
             tokio::select! {
                 () = stop.cancelled() => return,
                 lost = receive(listener, &hub) => outage.note(&lost),
             }
+            listening.store(false, Ordering::Relaxed);
         }
         tokio::select! {
             () = stop.cancelled() => return,
