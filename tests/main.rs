@@ -6,4 +6,6 @@
 #[cfg(test)]
 mod care_events;
 #[cfg(test)]
+mod offers;
+#[cfg(test)]
 mod support;

@@ -1,5 +1,7 @@
 //! A server per test, its members, and what they usually do.
 
+pub(crate) mod logs;
+pub(crate) mod rows;
 pub(crate) mod socket;
 pub(crate) mod story;
 
@@ -10,11 +12,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use plant_care::app::App;
 use plant_care::clock::Clock;
 use plant_care::config::Config;
+use plant_care::live::Stream;
+use plant_care::live::bus::Bus;
 use plant_care::transport::server;
+use reqwest::{Method, RequestBuilder};
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+pub(crate) use self::logs::Logs;
+pub(crate) use self::rows::key;
 pub(crate) use self::socket::Socket;
 pub(crate) use self::story::Story;
 
@@ -64,6 +71,14 @@ impl TestApp {
         Self::serve(app, PathBuf::new()).await
     }
 
+    /// A [`replica`](Self::replica) whose wake-ups all get lost: nobody else is told of what it writes.
+    pub(crate) async fn silent_replica(&self) -> Self {
+        let config = Config::clone(&self.app.config);
+        let mut app = App::build(config, self.app.clock.clone(), false).await.unwrap();
+        app.bus = Bus::InProcess;
+        Self::serve(app, PathBuf::new()).await
+    }
+
     async fn serve(app: App, folder: PathBuf) -> Self {
         let listener = server::listen(&app.config).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -92,6 +107,21 @@ impl TestApp {
         }
     }
 
+    /// A request to one of the server's addresses.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Changes the database behind the server's back.
+    pub(crate) async fn sql(&self, statement: &str) {
+        self.app
+            .database
+            .reader()
+            .execute_unprepared(statement)
+            .await
+            .unwrap();
+    }
+
     /// Sends an operation and gives the whole answer.
     pub(crate) async fn send(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
         let mut request = self
@@ -107,6 +137,19 @@ impl TestApp {
     /// Sends an operation as a member and gives its data; top-level errors fail the test.
     pub(crate) async fn run(&self, member: &Member, query: &str, variables: Value) -> Value {
         data(self.send(Some(&member.token), query, variables).await)
+    }
+
+    /// Sends an operation with some headers and gives the status and the whole answer.
+    pub(crate) async fn post(&self, headers: &[(&str, &str)], query: &str, variables: Value) -> (u16, Value) {
+        let mut request = self
+            .http
+            .post(format!("{}/graphql", self.url))
+            .json(&json!({ "query": query, "variables": variables }));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
     }
 
     /// Runs one mutation that takes one `input`, as a member, and gives its payload. `fields` are selected besides the
@@ -134,6 +177,15 @@ impl TestApp {
             .as_str()
             .unwrap_or_else(|| panic!("{mutation} was not refused"))
             .to_owned()
+    }
+
+    /// What concerned a member so far: the kind and the loudness of each entry of her feed, oldest first.
+    pub(crate) async fn feed(&self, member: &Member) -> Vec<(String, String)> {
+        let query = "{ feed { events(first: 100) { edges { node { level event { __typename } } } } } }";
+        let data = self.run(member, query, json!({})).await;
+        nodes(&data["feed"]["events"])
+            .map(|node| (text(&node["event"]["__typename"]), text(&node["level"])))
+            .collect()
     }
 
     /// Registers a member.
@@ -195,12 +247,25 @@ pub(crate) fn error_code(answer: &Value) -> &str {
         .unwrap_or_else(|| panic!("no error code: {answer}"))
 }
 
+/// The nodes of a connection.
+pub(crate) fn nodes(connection: &Value) -> impl Iterator<Item = &Value> {
+    let edges = connection["edges"]
+        .as_array()
+        .unwrap_or_else(|| panic!("not a connection: {connection}"));
+    edges.iter().map(|edge| &edge["node"])
+}
+
 /// A JSON string.
 pub(crate) fn text(value: &Value) -> String {
     value
         .as_str()
         .unwrap_or_else(|| panic!("not a string: {value}"))
         .to_owned()
+}
+
+/// The name of a request's stream.
+pub(crate) fn care_stream(request: &str) -> String {
+    Stream::Care(key(request)).to_string()
 }
 
 fn morning() -> DateTime<Utc> {

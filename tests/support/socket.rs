@@ -55,13 +55,30 @@ impl Socket {
 
     /// Follows a request's timeline as the operation `1`.
     pub(crate) async fn follow(&mut self, request: &str, after: Option<&str>) {
+        self.follow_as("1", request, after).await;
+    }
+
+    /// Follows a request's timeline under an id.
+    pub(crate) async fn follow_as(&mut self, id: &str, request: &str, after: Option<&str>) {
         let query = "subscription($id: ID!, $after: String) { careEvents(careRequestId: $id, after: $after) {
             __typename
             ... on CareEventDelivered { cursor event { __typename id seq actor { displayName }
                 ... on CareRecorded { taskKind amountMl note } ... on CommentAdded { comment { body } } } }
             ... on StreamCaughtUp { cursor } ... on StreamPosition { cursor }
             ... on StreamGap { from to reason } ... on StreamEnded { reason } } }";
-        self.subscribe("1", query, json!({ "id": request, "after": after }))
+        self.subscribe(id, query, json!({ "id": request, "after": after }))
+            .await;
+    }
+
+    /// Follows the member's feed as the operation `1`.
+    pub(crate) async fn follow_feed(&mut self, after: Option<&str>, min_level: Option<&str>) {
+        let query = "subscription($after: String, $minLevel: FeedLevel) { myFeed(after: $after, minLevel: $minLevel) {
+            __typename
+            ... on FeedEventDelivered { cursor level event { __typename id seq actor { displayName } } }
+            ... on FeedReadMoved { unread }
+            ... on StreamCaughtUp { cursor } ... on StreamPosition { cursor }
+            ... on StreamGap { from to reason } ... on StreamEnded { reason } } }";
+        self.subscribe("1", query, json!({ "after": after, "minLevel": min_level }))
             .await;
     }
 
@@ -83,11 +100,45 @@ impl Socket {
 
     /// The next thing that a subscription tells: the value of its one field.
     pub(crate) async fn told(&mut self) -> Value {
+        self.told_by().await.1
+    }
+
+    /// The next thing that some subscription tells, and the subscription's id.
+    pub(crate) async fn told_by(&mut self) -> (String, Value) {
         let mut message = self.message().await;
         assert_eq!(message["type"], "next", "{message}");
         assert_eq!(message["payload"].get("errors"), None, "{message}");
+        let id = super::text(&message["id"]);
         let data = message["payload"]["data"].as_object_mut().expect("an object");
-        data.values_mut().next().expect("one field").take()
+        (id, data.values_mut().next().expect("one field").take())
+    }
+
+    /// The refusal of a subscription: the `errors` of its one message.
+    pub(crate) async fn refusal(&mut self) -> Value {
+        let message = self.message().await;
+        let errors = match message["type"].as_str() {
+            Some("next") => {
+                assert_eq!(self.message().await["type"], "complete");
+                message["payload"]["errors"].clone()
+            }
+            Some("error") => message["payload"].clone(),
+            _ => panic!("not a refusal: {message}"),
+        };
+        json!({ "errors": errors })
+    }
+
+    /// Events until the one with a number has come: the numbers, in the order in which they came.
+    pub(crate) async fn numbers_until(&mut self, last: i64) -> Vec<i64> {
+        let mut numbers = Vec::new();
+        while numbers.last() != Some(&last) {
+            let told = self.told().await;
+            match told["__typename"].as_str() {
+                Some("CareEventDelivered") => numbers.push(told["event"]["seq"].as_i64().expect("a number")),
+                Some("StreamCaughtUp") => {}
+                _ => panic!("unexpected: {told}"),
+            }
+        }
+        numbers
     }
 
     /// What a subscription tells until it has caught up: the events, and the cursor then.

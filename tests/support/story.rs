@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Member, TODAY, TestApp, text};
+use super::{Member, TODAY, TestApp, nodes, text};
 
 /// An owner, her plants and her request, and who wants to take it.
 pub(crate) struct Story<'a> {
@@ -31,9 +31,7 @@ impl<'a> Story<'a> {
     /// A request that has a caretaker.
     pub(crate) async fn assigned(app: &'a TestApp) -> Self {
         let story = Self::open(app).await;
-        let offer = story.offer(&story.caretaker).await;
-        app.done(&story.owner, "acceptOffer", json!({ "offerId": offer }), "")
-            .await;
+        story.assign(&story.caretaker).await;
         story
     }
 
@@ -54,6 +52,14 @@ impl<'a> Story<'a> {
         )
     }
 
+    /// Has a member offer to take the request, and the owner accept it.
+    pub(crate) async fn assign(&self, member: &Member) {
+        let offer = self.offer(member).await;
+        self.app
+            .done(&self.owner, "acceptOffer", json!({ "offerId": offer }), "")
+            .await;
+    }
+
     /// Has the caretaker water the first plant: the payload with event and cursor.
     pub(crate) async fn water(&self, amount_ml: i32) -> Value {
         let input = json!({ "careRequestId": self.request, "plantId": self.plants[0], "kind": "WATER", "amountMl": amount_ml });
@@ -65,6 +71,21 @@ impl<'a> Story<'a> {
     /// The input that names the request and nothing else.
     pub(crate) fn input(&self) -> Value {
         json!({ "careRequestId": self.request })
+    }
+
+    /// Has a member do what only takes the request's name.
+    pub(crate) async fn does(&self, member: &Member, mutation: &str) {
+        self.app.done(member, mutation, self.input(), "").await;
+    }
+
+    /// What happened to the request as far as a member may read it: the kinds, oldest first.
+    pub(crate) async fn timeline(&self, member: &Member) -> Vec<String> {
+        let query = "query($id: ID!) { careRequest(id: $id) {
+            timeline(first: 100) { edges { node { __typename } } } } }";
+        let data = self.app.run(member, query, json!({ "id": self.request })).await;
+        nodes(&data["careRequest"]["timeline"])
+            .map(|node| text(&node["__typename"]))
+            .collect()
     }
 
     /// The request's state, as its owner sees it.
