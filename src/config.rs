@@ -3,15 +3,17 @@
 //! Nobody else reads the environment. A wrong value stops the start with one line that names the
 //! variable, what it held, and what it takes.
 
+mod reader;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use url::Url;
+use self::reader::{
+    Reader, check_database_url, check_log_filter, default_database_url, mask_password, minutes, seconds,
+};
 
 /// What is in force for one process.
 #[derive(Clone, Debug)]
@@ -306,171 +308,11 @@ pub(crate) fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-struct Reader<'a>(Source<'a>);
-
-impl Reader<'_> {
-    fn text(&self, variable: &str) -> Option<String> {
-        (self.0)(variable).filter(|value| !value.is_empty())
-    }
-
-    fn parse<T: FromStr>(
-        &self,
-        variable: &'static str,
-        default: T,
-        takes: &'static str,
-    ) -> Result<T, ConfigError> {
-        match self.text(variable) {
-            None => Ok(default),
-            Some(held) => held.parse().map_err(|_| ConfigError {
-                variable,
-                held,
-                takes,
-            }),
-        }
-    }
-
-    fn within<T>(
-        &self,
-        variable: &'static str,
-        default: T,
-        range: std::ops::RangeInclusive<T>,
-        takes: &'static str,
-    ) -> Result<T, ConfigError>
-    where
-        T: FromStr + PartialOrd + fmt::Display,
-    {
-        let value = self.parse(variable, default, takes)?;
-        if range.contains(&value) {
-            Ok(value)
-        } else {
-            Err(ConfigError {
-                variable,
-                held: value.to_string(),
-                takes,
-            })
-        }
-    }
-
-    fn key(&self, variable: &'static str, optional: bool) -> Result<Option<Secret<[u8; 32]>>, ConfigError> {
-        const TAKES: &str = "32 random bytes in base64, as `openssl rand -base64 32` prints";
-        match self.text(variable) {
-            None if optional => Ok(None),
-            None => Err(ConfigError {
-                variable,
-                held: String::new(),
-                takes: TAKES,
-            }),
-            Some(held) => match STANDARD
-                .decode(held.trim())
-                .ok()
-                .and_then(|bytes| bytes.try_into().ok())
-            {
-                Some(key) => Ok(Some(Secret(key))),
-                None => Err(ConfigError {
-                    variable,
-                    held: "***".to_owned(),
-                    takes: TAKES,
-                }),
-            },
-        }
-    }
-
-    fn origins(&self, variable: &'static str) -> Result<Vec<String>, ConfigError> {
-        let list = self.text(variable).unwrap_or_default();
-        list.split(',')
-            .map(str::trim)
-            .filter(|origin| !origin.is_empty())
-            .map(|origin| match Url::parse(origin) {
-                Ok(url) if url.origin().is_tuple() && url.path() == "/" => {
-                    Ok(url.origin().ascii_serialization())
-                }
-                _ => Err(ConfigError {
-                    variable,
-                    held: origin.to_owned(),
-                    takes: "origins such as https://app.example.org, separated by commas",
-                }),
-            })
-            .collect()
-    }
-
-    fn limits(&self) -> Result<Limits, ConfigError> {
-        const BYTES: &str = "a number of bytes from 1024 to 67108864";
-        const COUNT: &str = "a number from 1 to 1000000";
-        let bytes = |variable, default| self.within(variable, default, 1024..=64 * 1024 * 1024, BYTES);
-        let count = |variable, default| self.within(variable, default, 1..=1_000_000, COUNT);
-        let usual = Limits::default();
-        Ok(Limits {
-            body_bytes: bytes("LIMIT_BODY_BYTES", usual.body_bytes)?,
-            document_bytes: bytes("LIMIT_DOCUMENT_BYTES", usual.document_bytes)?,
-            depth: count("LIMIT_DEPTH", usual.depth)?,
-            introspection_depth: count("LIMIT_INTROSPECTION_DEPTH", usual.introspection_depth)?,
-            nodes: count("LIMIT_NODES", usual.nodes)?,
-            aliases: count("LIMIT_ALIASES", usual.aliases)?,
-            directives: count("LIMIT_DIRECTIVES", usual.directives)?,
-            root_fields: count("LIMIT_ROOT_FIELDS", usual.root_fields)?,
-            cost: count("LIMIT_COST", usual.cost)?,
-            page_size: count("LIMIT_PAGE_SIZE", usual.page_size)?,
-            operation: seconds(self.within(
-                "LIMIT_OPERATION_SECONDS",
-                usual.operation.as_secs(),
-                1..=600,
-                "1 to 600 seconds",
-            )?),
-            websocket_message_bytes: bytes("LIMIT_WEBSOCKET_MESSAGE_BYTES", usual.websocket_message_bytes)?,
-        })
-    }
-}
-
-fn seconds(number: u64) -> Duration {
-    Duration::from_secs(number)
-}
-
-fn minutes(number: u64) -> Duration {
-    Duration::from_secs(number * 60)
-}
-
-fn default_database_url(data_dir: &std::path::Path) -> String {
-    format!("sqlite://{}/plant-care.db", data_dir.display())
-}
-
-fn check_database_url(url: &str) -> Result<(), ConfigError> {
-    let sqlite_file = url
-        .strip_prefix("sqlite://")
-        .is_some_and(|file| !file.is_empty() && !file.contains(":memory:"));
-    if sqlite_file || url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok(());
-    }
-    Err(ConfigError {
-        variable: "DATABASE_URL",
-        held: mask_password(url),
-        takes: "sqlite:// and a file's path, or postgres://user:password@host/database",
-    })
-}
-
-fn check_log_filter(filter: String) -> Result<String, ConfigError> {
-    match tracing_subscriber::EnvFilter::try_new(&filter) {
-        Ok(_) => Ok(filter),
-        Err(_) => Err(ConfigError {
-            variable: "RUST_LOG",
-            held: filter,
-            takes: "filter directives such as info,plant_care=debug",
-        }),
-    }
-}
-
-/// A URL as it may be shown: with its password masked.
-fn mask_password(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => match parsed.set_password(Some("***")) {
-            Ok(()) => parsed.to_string(),
-            Err(()) => "***".to_owned(),
-        },
-        _ => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {

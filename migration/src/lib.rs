@@ -19,9 +19,9 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m0001_members::Migration),
-            Box::new(m0002_care::Migration),
-            Box::new(m0003_log::Migration),
+            Box::new(m0001_members::MIGRATION),
+            Box::new(m0002_care::MIGRATION),
+            Box::new(m0003_log::MIGRATION),
         ]
     }
 }

@@ -1,27 +1,12 @@
 //! Members, their sessions, and the oldest program that may use this schema.
 
-use sea_orm_migration::prelude::*;
+use crate::dialect::SqlMigration;
 
-use crate::dialect;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, UP).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, DOWN).await
-    }
-
-    // SQLite would otherwise run it outside a transaction and could stop half-way.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-}
+pub(crate) const MIGRATION: SqlMigration = SqlMigration {
+    name: "m0001_members",
+    up: UP,
+    down: DOWN,
+};
 
 const UP: &str = "
 CREATE TABLE schema_info (
