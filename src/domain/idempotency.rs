@@ -1,7 +1,7 @@
 //! Idempotency keys: a mutation that is sent again does not happen again.
 
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait as _, EntityTrait as _, Set, TryInsertResult};
+use sea_orm::{ActiveModelTrait as _, EntityTrait as _, Set};
 use uuid::Uuid;
 
 use super::values::Text;
@@ -106,12 +106,12 @@ async fn claim(
         event_id: Set(None),
         created_at: Set(write.now),
     };
+    // Not `try_insert`: without RETURNING it takes a conflict for an insertion of no rows.
     let inserted = idempotency_key::Entity::insert(row)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .try_insert()
         .exec_without_returning(write.transaction)
         .await?;
-    if matches!(inserted, TryInsertResult::Inserted(_)) {
+    if inserted == 1 {
         return Ok(None);
     }
     let key = (actor, mutation.to_owned(), keyed.key.as_ref().to_owned());
