@@ -20,6 +20,7 @@ impl Logs {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
+            .with_env_filter("plant_care=debug")
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();
@@ -37,8 +38,16 @@ impl Logs {
 
     /// Waits until something has been logged.
     pub(crate) async fn until(&self, text: &str) {
-        while !self.text().contains(text) {
-            tokio::task::yield_now().await;
+        let logged = async {
+            while !self.text().contains(text) {
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(super::socket::PATIENCE, logged)
+            .await
+            .is_err()
+        {
+            panic!("{text:?} was not logged, but:\n{}", self.text());
         }
     }
 }
