@@ -4,6 +4,8 @@
 //! which databases may be created.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod care_events;
 #[cfg(test)]
 mod offers;
