@@ -18,6 +18,7 @@ use crate::client::ClientError;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::domain;
+use crate::seed;
 use crate::telemetry::{self, LogTo};
 use crate::transport::server::ServeError;
 
@@ -116,6 +117,22 @@ impl From<domain::Error> for CliError {
     }
 }
 
+impl From<seed::Error> for CliError {
+    fn from(error: seed::Error) -> Self {
+        match error {
+            seed::Error::Production => Self::Usage(
+                "demonstration data is not for production: its members' passwords are public".to_owned(),
+            ),
+            seed::Error::Stopped { done, of, error } => Self::Domain(format!(
+                "the demonstration stopped after step {done} of {of}: {} Run seed again to go on; if it stops \
+                 there again, stop the servers of this database and start with an empty one",
+                Self::from(error)
+            )),
+            seed::Error::Domain(error) => error.into(),
+        }
+    }
+}
+
 impl Cli {
     /// Runs the command.
     pub async fn run(self) -> Result<(), CliError> {
@@ -125,8 +142,8 @@ impl Cli {
             Command::Schema => Ok(say(crate::graphql::sdl().trim_end())?),
             Command::Seed => {
                 let app = app().await?;
-                let members = crate::seed::run(&app).await?;
-                say(members)?;
+                let logins = seed::run(&app).await?;
+                say(logins)?;
                 Ok(app.database.close().await?)
             }
             Command::Demo(arguments) => demo::run(arguments).await,

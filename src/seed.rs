@@ -1,7 +1,0 @@
-//! Demonstration data.
-use crate::app::App;
-use crate::domain::Error;
-/// x
-pub async fn run(_: &App) -> Result<String, Error> {
-    Ok(String::new())
-}
