@@ -13,6 +13,8 @@ use url::Url;
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// After so much silence a server is asked whether it is still there; after as much again it is not.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// Why a server's answer cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +38,29 @@ pub enum ClientError {
     /// It answered with GraphQL errors or user errors.
     #[error("the server refused: {0}")]
     Refused(String),
+    /// Something answers there, but not a GraphQL server.
+    #[error("{url} does not answer as a GraphQL server does")]
+    NotGraphql {
+        /// Where.
+        url: Url,
+    },
     /// The connection ended.
-    #[error("the connection was closed: {0}")]
-    Closed(String),
+    #[error("the connection was closed: {reason}")]
+    Closed {
+        /// The websocket's close code, if the server gave one.
+        code: Option<u16>,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    fn closed(reason: &impl ToString) -> Self {
+        Self::Closed {
+            code: None,
+            reason: reason.to_string(),
+        }
+    }
 }
 
 /// A client of one server, on behalf of one member or nobody.
@@ -80,15 +102,17 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        let unreachable = |error| unreachable(&self.url, &error);
-        let answer: Value = request
-            .send()
-            .await
-            .map_err(unreachable)?
-            .json()
-            .await
-            .map_err(unreachable)?;
-        data(answer)
+        let failed = |error: reqwest::Error| {
+            if error.is_decode() {
+                ClientError::NotGraphql {
+                    url: self.url.clone(),
+                }
+            } else {
+                unreachable(&self.url, &error)
+            }
+        };
+        let answer = request.send().await.map_err(failed)?;
+        data(answer.json().await.map_err(failed)?)
     }
 
     /// Starts a subscription over a websocket of its own.
@@ -139,32 +163,57 @@ impl Subscription {
         self.0
             .send(Message::text(message.to_string()))
             .await
-            .map_err(|error| ClientError::Closed(error.to_string()))
+            .map_err(|error| ClientError::closed(&error))
     }
 
     /// The payload of the next message of a type; pings are answered on the way.
     async fn receive(&mut self, wanted: &str) -> Result<Option<Value>, ClientError> {
         loop {
-            let text = match self.0.next().await {
-                Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Close(frame))) => {
-                    let why = frame.map_or("no reason".to_owned(), |frame| {
-                        format!("{} {}", frame.code, frame.reason)
-                    });
-                    return Err(ClientError::Closed(why));
-                }
-                Some(Ok(_)) => continue,
-                Some(Err(error)) => return Err(ClientError::Closed(error.to_string())),
-                None => return Err(ClientError::Closed("the server is gone".to_owned())),
-            };
-            let message: Value =
-                serde_json::from_str(&text).map_err(|error| ClientError::Closed(error.to_string()))?;
+            let message = self.message().await?;
             match message["type"].as_str() {
                 Some("ping") => self.send(json!({ "type": "pong" })).await?,
                 Some("complete") => return Ok(None),
-                Some("error") => return Err(ClientError::Refused(message["payload"].to_string())),
+                Some("error") => {
+                    let first = &message["payload"][0]["message"];
+                    let text = first
+                        .as_str()
+                        .map_or_else(|| message["payload"].to_string(), str::to_owned);
+                    return Err(ClientError::Refused(text));
+                }
                 Some(kind) if kind == wanted => return Ok(Some(message["payload"].clone())),
                 _ => {}
+            }
+        }
+    }
+
+    /// The next message of any type. A network that went away says nothing: so silence is broken with a
+    /// ping, and a server that leaves it unanswered is gone.
+    async fn message(&mut self) -> Result<Value, ClientError> {
+        let mut asked = false;
+        loop {
+            let Ok(frame) = tokio::time::timeout(SILENCE, self.0.next()).await else {
+                if asked {
+                    return Err(ClientError::closed(&"the server is silent"));
+                }
+                asked = true;
+                self.send(json!({ "type": "ping" })).await?;
+                continue;
+            };
+            match frame {
+                Some(Ok(Message::Text(text))) => {
+                    return serde_json::from_str(&text).map_err(|error| ClientError::closed(&error));
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    return Err(ClientError::Closed {
+                        code: frame.as_ref().map(|frame| frame.code.into()),
+                        reason: frame.map_or("no reason".to_owned(), |frame| {
+                            format!("{} {}", frame.code, frame.reason)
+                        }),
+                    });
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(ClientError::closed(&error)),
+                None => return Err(ClientError::closed(&"the server is gone")),
             }
         }
     }
