@@ -158,7 +158,7 @@ suite('with demonstration data', () => {
       else if (language === 'json' && steps.length > 0) steps.at(-1).shown = JSON.parse(code);
     }
     assert.ok(steps.filter(({ shown }) => shown).length >= 4, 'The README shows too few answers');
-    const last = { code: 'echo "$owner"; echo "$caretaker"; echo "$request"; echo "$plant"\n' };
+    const last = { code: 'echo "$owner"; echo "$caretaker"; echo "$request"; echo "$plant"; echo "$cursor"\n' };
     const script = [...steps, last].map(({ code }) => `${asRun(code)}printf '${SEPARATOR}'\n`).join('');
     const shell = start('bash', ['-euo', 'pipefail', '-c', script]);
     const [exit] = await shell.ended;
@@ -173,7 +173,27 @@ suite('with demonstration data', () => {
       // The same twice is the same, not only alike.
       assert.equal(new Set(answers).size, 1, code);
     }
-    [set.owner, set.caretaker, set.request, set.plant] = outputs[steps.length].split('\n');
+    [set.owner, set.caretaker, set.request, set.plant, set.cursor] = outputs[steps.length].split('\n');
+  });
+
+  test('the timeline that the README watches arrives, replayed and live', async () => {
+    assert.ok(set.cursor, 'The commands did not run');
+    const watches = blocks(english).filter(({ language, code }) => language === 'sh' && code.includes(' watch '));
+    assert.equal(watches.length, 2);
+    for (const { code } of watches) {
+      const alone = asRun(code).replace(PROGRAM, `exec ${PROGRAM}`).replace(/ &$/m, '');
+      const watch = start('bash', ['-c', alone.replace(' watch ', ` watch --url http://${address} `)], {
+        env: { ...env, ...set },
+      });
+      const shows = (what) =>
+        until(() => (what.test(watch.output) ? true : null), 30, () => `No ${what}:\n${watch.output}`);
+      await shows(/^caught up/m);
+      assert.equal(/ #1 +replay /.test(watch.output), !code.includes('--after'), watch.output);
+      await water();
+      await shows(/ live  . .* watered Little Moon/);
+      watch.kill('SIGTERM');
+      await watch.ended;
+    }
   });
 
   test('the page of the README follows, and goes on after a restart of the server', async () => {
