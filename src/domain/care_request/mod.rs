@@ -186,6 +186,10 @@ pub async fn change(
                 if !policy::may(action, policy::member_standing(viewer, &request)) {
                     return Err(Reason::NotAllowed.into());
                 }
+                // Before the days: of a request that is over, what matters is that it is.
+                if state::next(request.status, step).is_none() {
+                    return Err(Reason::IllegalMove { from: request.status }.into());
+                }
                 match change {
                     Change::Start if today(write.now, &request) < request.starts_on - TimeDelta::days(1) => {
                         return Err(Reason::TooEarly.into());
