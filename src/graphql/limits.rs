@@ -1,8 +1,8 @@
 //! What a document asks for, measured before anything of it runs.
 //!
-//! Depth, fields, aliases, directives and cost are counted over the document as it would run: a fragment
-//! counts where it is used. Cost counts objects: a scalar is free, a page counts as its size, a list
-//! without pages as ten, and all of it is multiplied by the lists around it.
+//! Depth, nodes, aliases, directives and cost are counted over the document as it would run: a fragment
+//! counts where it is used, and its use is a node as a field is. Cost counts objects: a scalar is free, a
+//! page counts as its size, a list without pages as ten, and all of it is multiplied by the lists around it.
 
 use std::collections::HashMap;
 
@@ -198,6 +198,8 @@ impl<'a> Walk<'a> {
                     self.selections(&fragment.node.selection_set.node, on.or(parent), place);
                 }
                 Selection::FragmentSpread(spread) => {
+                    // Counted itself too: fragments of nothing but fragments would else be walked for ever.
+                    self.measured.nodes += 1;
                     self.measured.directives += spread.node.directives.len();
                     let name = spread.node.fragment_name.node.as_str();
                     if let Some(fragment) = self.fragments.get(name)
@@ -359,7 +361,7 @@ mod tests {
         assert_eq!(measure(query, serde_json::json!({ "n": 1 })).cost, 2 * (1 + 2));
         assert_eq!(
             (with_default.aliases, with_default.root_fields, with_default.nodes),
-            (2, 2, 10)
+            (2, 2, 12)
         );
         assert_eq!(with_default.depth, 5);
     }
@@ -381,6 +383,6 @@ mod tests {
     #[test]
     fn a_fragment_that_uses_itself_ends() {
         let query = "{ viewer { ...loop } } fragment loop on User { id ...loop }";
-        assert_eq!(measure(query, serde_json::json!({})).nodes, 2);
+        assert_eq!(measure(query, serde_json::json!({})).nodes, 4);
     }
 }
