@@ -18,8 +18,8 @@ use crate::config::Config;
 
 /// How long a statement waits for another program's lock on a SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a caller waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a free connection; longer than for a lock, so that a lock is named.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(6);
 /// How often a transaction is tried that Postgres ended to resolve a conflict.
 const ATTEMPTS: usize = 5;
 
