@@ -1,17 +1,17 @@
 //! The steps that time takes with care requests.
 
-use chrono::{Days, TimeDelta};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 use sea_orm::{ColumnTrait as _, Condition, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::state::Step;
 use super::{advance, today};
 use crate::app::App;
 use crate::domain::Error;
+use crate::entity::CareRequestId;
 use crate::entity::care_request::{self, CareRequestStatus, Column};
 use crate::entity::event::EventKind;
-use chrono::{DateTime, Utc};
 
-/// Requests looked at in one run for each rule; what is left waits for the next run.
+/// Requests read at a time.
 const BATCH: u64 = 500;
 /// After this the owner's silence confirms.
 const CONFIRMED_AFTER: TimeDelta = TimeDelta::hours(72);
@@ -21,30 +21,48 @@ const CONFIRMED_AFTER: TimeDelta = TimeDelta::hours(72);
 pub async fn run(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
     let mut taken = 0;
-    for request in candidates(app, now).await? {
-        match take(app, request.id).await {
-            Ok(true) => taken += 1,
-            Ok(false) => {}
-            Err(error) => {
-                tracing::warn!(?error, care_request_id = %request.id, "a step that is due was not taken");
+    let mut after = None;
+    loop {
+        let batch = candidates(app, now, after).await?;
+        for request in batch.iter().filter(|row| due_step(row, now).is_some()) {
+            match take(app, request.id).await {
+                Ok(true) => taken += 1,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(?error, care_request_id = %request.id, "a step that is due was not taken");
+                }
             }
         }
+        // All of them, so that those for which nothing can be done do not keep others waiting.
+        match batch.last() {
+            Some(last) if batch.len() as u64 == BATCH => after = Some(last.id),
+            _ => return Ok(taken),
+        }
     }
-    Ok(taken)
 }
 
-/// The requests for which a step may be due: time zones make it sure only row by row.
-async fn candidates(app: &App, now: DateTime<Utc>) -> Result<Vec<care_request::Model>, Error> {
+/// The next requests for which a step may be due: time zones make it sure only row by row.
+async fn candidates(
+    app: &App,
+    now: DateTime<Utc>,
+    after: Option<CareRequestId>,
+) -> Result<Vec<care_request::Model>, Error> {
     let latest = now.date_naive() + Days::new(1);
     let due = Condition::any()
         .add(
             Condition::all()
-                .add(Column::Status.is_in([CareRequestStatus::Open, CareRequestStatus::Assigned]))
+                .add(Column::Status.eq(CareRequestStatus::Open))
+                .add(Column::Urgent.eq(false))
                 .add(Column::StartsOn.lt(latest)),
         )
         .add(
             Condition::all()
-                .add(Column::Status.eq(CareRequestStatus::InProgress))
+                .add(Column::Status.eq(CareRequestStatus::Assigned))
+                .add(Column::StartsOn.lt(latest)),
+        )
+        .add(
+            Condition::all()
+                .add(Column::Status.is_in([CareRequestStatus::Open, CareRequestStatus::InProgress]))
                 .add(Column::EndsOn.lt(latest)),
         )
         .add(
@@ -52,21 +70,17 @@ async fn candidates(app: &App, now: DateTime<Utc>) -> Result<Vec<care_request::M
                 .add(Column::Status.eq(CareRequestStatus::AwaitingConfirm))
                 .add(Column::StatusSince.lte(now - CONFIRMED_AFTER)),
         );
-    let rows = care_request::timed()
+    Ok(care_request::timed()
         .filter(due)
-        .order_by_asc(Column::StartsOn)
+        .filter(Condition::all().add_option(after.map(|id| Column::Id.gt(id))))
         .order_by_asc(Column::Id)
         .limit(BATCH)
         .all(app.database.reader())
-        .await?;
-    Ok(rows
-        .into_iter()
-        .filter(|row| due_step(row, now).is_some())
-        .collect())
+        .await?)
 }
 
 /// Takes the step that is due, if it still is when the row is locked.
-async fn take(app: &App, id: crate::entity::CareRequestId) -> Result<bool, Error> {
+async fn take(app: &App, id: CareRequestId) -> Result<bool, Error> {
     let (taken, _) = app
         .write("timed_step", &id, |write, id| {
             Box::pin(async move {
