@@ -8,6 +8,10 @@ mod access;
 #[cfg(test)]
 mod care_events;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod offers;
+#[cfg(test)]
+mod seed;
 #[cfg(test)]
 mod support;

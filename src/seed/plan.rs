@@ -182,20 +182,20 @@ mod tests {
     fn the_plan_is_the_same_each_time_and_nothing_in_it_is_in_the_future() {
         // Just after midnight in Paris, where the days before today are nearest.
         let now = "2026-03-29T22:03:00Z".parse().unwrap();
-        let acts = super::acts(now);
-        let again = super::acts(now);
+        let plan = acts(now);
+        let again = acts(now);
         assert!(
-            acts.iter()
+            plan.iter()
                 .zip(&again)
                 .all(|(a, b)| a.key == b.key && a.at == b.at)
         );
-        assert!(acts.windows(2).all(|pair| pair[0].at <= pair[1].at));
-        assert!(acts.last().is_some_and(|last| last.at == now));
+        assert!(plan.windows(2).all(|pair| pair[0].at <= pair[1].at));
+        assert!(plan.last().is_some_and(|last| last.at == now));
         assert!(matches!(
-            acts.last().map(|last| last.deed),
+            plan.last().map(|last| last.deed),
             Some(Deed::Join(NEWCOMER))
         ));
-        let keys: std::collections::HashSet<_> = acts.iter().map(|act| &act.key).collect();
-        assert_eq!(keys.len(), acts.len());
+        let keys: std::collections::HashSet<_> = plan.iter().map(|act| &act.key).collect();
+        assert_eq!(keys.len(), plan.len());
     }
 }

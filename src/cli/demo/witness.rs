@@ -14,6 +14,9 @@ use crate::client::ClientError;
 /// How long an event may take to arrive before something is wrong.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// An event's number in the timeline, and its id.
+type Place = (Option<i64>, String);
+
 /// Follows the request of one round.
 pub(super) struct Witness<'a> {
     pub(super) screen: &'a Screen,
@@ -21,7 +24,7 @@ pub(super) struct Witness<'a> {
     follower: Follower,
     request: String,
     /// The ids of the events in the order in which they came, with their numbers.
-    seen: Vec<(Option<i64>, String)>,
+    seen: Vec<Place>,
     /// From sending each act to its arrival.
     pub(super) latencies: Vec<Duration>,
     /// The server's time of the last event.
@@ -124,11 +127,7 @@ impl<'a> Witness<'a> {
             .flatten()
             .map(|edge| (edge["node"]["seq"].as_i64(), text(&edge["node"]["id"])))
             .collect();
-        let dense = self.seen.iter().zip(1..).all(|((seq, _), n)| *seq == Some(n));
-        if !dense
-            || stored != self.seen
-            || timeline["totalCount"].as_u64() != u64::try_from(stored.len()).ok()
-        {
+        if !whole(&self.seen, &stored, timeline["totalCount"].as_u64()) {
             let numbers: Vec<_> = self.seen.iter().map(|(seq, _)| seq.unwrap_or(0)).collect();
             return Err(CliError::Domain(format!(
                 "the live timeline was not whole: {} events are stored, and what arrived was {numbers:?}",
@@ -153,6 +152,12 @@ impl<'a> Witness<'a> {
     }
 }
 
+/// Whether what was seen is all that is stored, in its order, each once, and numbered from 1 without a hole.
+fn whole(seen: &[Place], stored: &[Place], total: Option<u64>) -> bool {
+    let dense = seen.iter().zip(1..).all(|((seq, _), n)| *seq == Some(n));
+    dense && seen == stored && total == u64::try_from(stored.len()).ok()
+}
+
 async fn soon<T>(
     deadline: Instant,
     work: impl Future<Output = Result<T, ClientError>>,
@@ -163,5 +168,30 @@ async fn soon<T>(
             "an event did not arrive within {} seconds",
             PATIENCE.as_secs()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_a_double_a_swap_and_a_missing_end_are_all_found() {
+        let places = |numbers: &[i64]| -> Vec<Place> {
+            numbers.iter().map(|n| (Some(*n), format!("event {n}"))).collect()
+        };
+        let stored = places(&[1, 2, 3]);
+        assert!(whole(&places(&[1, 2, 3]), &stored, Some(3)));
+        for broken in [
+            &[1, 3][..],
+            &[1, 2, 2, 3],
+            &[2, 1, 3],
+            &[1, 2],
+            &[1, 2, 3, 4],
+            &[],
+        ] {
+            assert!(!whole(&places(broken), &stored, Some(3)), "{broken:?}");
+        }
+        assert!(!whole(&stored, &stored, Some(4)));
     }
 }
