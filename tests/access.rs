@@ -9,7 +9,7 @@ use plant_care::entity::user::Role;
 use serde_json::{Value, json};
 
 use self::full::{Full, followed};
-use crate::support::{Member, PASSWORD, TestApp, data, error_code, key, nodes, text};
+use crate::support::{Member, TestApp, error_code, key, nodes};
 
 /// The mutations that take a request's id and nothing else.
 const CHANGES: [&str; 8] = [
@@ -38,11 +38,7 @@ async fn official(app: &TestApp, role: Option<Role>) -> Member {
         Some(role) => user::grant(&app.app, key(&member.id), role).await.unwrap(),
         None => user::verify_botanist(&app.app, key(&member.id)).await.unwrap(),
     }
-    let query = "mutation($input: LoginInput!) { login(input: $input) { session { accessToken } } }";
-    let input = json!({ "email": member.email, "password": PASSWORD });
-    let login = data(app.send(None, query, json!({ "input": input })).await);
-    let token = text(&login["login"]["session"]["accessToken"]);
-    Member { token, ..member }
+    app.login(&member).await
 }
 
 #[tokio::test]

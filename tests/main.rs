@@ -6,9 +6,15 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod care_events;
 #[cfg(test)]
+mod care_requests;
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod jobs;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]

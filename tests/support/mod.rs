@@ -205,6 +205,20 @@ impl TestApp {
         }
     }
 
+    /// Logs a member in again: with a new role, or after her tokens expired.
+    pub(crate) async fn login(&self, member: &Member) -> Member {
+        let query =
+            "mutation($input: LoginInput!) { login(input: $input) { session { accessToken refreshToken } } }";
+        let input = json!({ "email": member.email, "password": PASSWORD });
+        let session =
+            data(self.send(None, query, json!({ "input": input })).await)["login"]["session"].take();
+        Member {
+            token: text(&session["accessToken"]),
+            refresh_token: text(&session["refreshToken"]),
+            ..member.clone()
+        }
+    }
+
     /// Adds a plant.
     pub(crate) async fn plant(&self, owner: &Member, name: &str) -> String {
         text(

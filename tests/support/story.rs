@@ -1,10 +1,12 @@
 //! A care request and its people, at any point of its life.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{Member, TODAY, TestApp, nodes, text};
 
 /// An owner, her plants and her request, and who wants to take it.
+#[derive(Clone)]
 pub(crate) struct Story<'a> {
     pub(crate) app: &'a TestApp,
     pub(crate) owner: Member,
@@ -40,6 +42,36 @@ impl<'a> Story<'a> {
         let story = Self::assigned(app).await;
         app.done(&story.caretaker, "startCare", story.input(), "").await;
         story
+    }
+
+    /// A request in a state, on its first day or, expired, on the day after.
+    pub(crate) async fn at(app: &'a TestApp, status: &str) -> Self {
+        let mut story = match status {
+            "DRAFT" | "OPEN" | "EXPIRED" => Self::open(app).await,
+            "ASSIGNED" | "CANCELLED" => Self::assigned(app).await,
+            _ => Self::in_progress(app).await,
+        };
+        match status {
+            "DRAFT" => {
+                story.does(&story.owner, "cancelCareRequest").await;
+                story.request = draft(app, &story.owner, &story.plants).await;
+            }
+            "EXPIRED" => assert_eq!(story.pass(TimeDelta::days(1)).await, 1),
+            "CANCELLED" => story.does(&story.owner, "cancelCareRequest").await,
+            "AWAITING_CONFIRM" => story.does(&story.caretaker, "endCare").await,
+            "COMPLETED" => story.does(&story.owner, "endCareEarly").await,
+            _ => {}
+        }
+        assert_eq!(story.status().await, status);
+        story
+    }
+
+    /// Moves the clock on, takes the steps that are due, and logs owner and caretaker in again: the number of steps.
+    pub(crate) async fn pass(&mut self, time: TimeDelta) -> usize {
+        let taken = self.app.pass(time).await;
+        self.owner = self.app.login(&self.owner).await;
+        self.caretaker = self.app.login(&self.caretaker).await;
+        taken
     }
 
     /// Has a member offer to take the request: the offer's id.
@@ -101,13 +133,20 @@ impl<'a> Story<'a> {
 
 /// Publishes a request for some plants, from today to the 7th.
 pub(crate) async fn open_request(app: &TestApp, owner: &Member, plants: &[String]) -> String {
+    create(app, owner, request_input(plants)).await
+}
+
+/// Drafts a request for some plants, from today to the 7th.
+pub(crate) async fn draft(app: &TestApp, owner: &Member, plants: &[String]) -> String {
+    let mut input = request_input(plants);
+    input["publish"] = json!(false);
+    create(app, owner, input).await
+}
+
+/// Makes a request: its id.
+pub(crate) async fn create(app: &TestApp, owner: &Member, input: Value) -> String {
     let payload = app
-        .done(
-            owner,
-            "createCareRequest",
-            request_input(plants),
-            "careRequest { id }",
-        )
+        .done(owner, "createCareRequest", input, "careRequest { id }")
         .await;
     text(&payload["careRequest"]["id"])
 }
