@@ -279,10 +279,10 @@ async fn timeline(app: &TestApp, story: &Story<'_>, page: Value) -> Value {
 
 /// Has the caretaker water twenty times with one document.
 async fn water_many(app: &TestApp, story: &Story<'_>) {
-    let fields: String = (0..20)
-        .map(|number| format!("water{number}: recordCare(input: $input) {{ userErrors {{ message }} }} "))
-        .collect();
-    let query = format!("mutation($input: RecordCareInput!) {{ {fields} }}");
+    let fields = (0..20)
+        .map(|number| format!("water{number}: recordCare(input: $input) {{ userErrors {{ message }} }}"))
+        .collect::<Vec<_>>();
+    let query = format!("mutation($input: RecordCareInput!) {{ {} }}", fields.join(" "));
     let input = json!({ "careRequestId": story.request, "plantId": story.plants[0], "kind": "WATER" });
     let data = app.run(&story.caretaker, &query, json!({ "input": input })).await;
     assert_eq!(data["water19"]["userErrors"], json!([]));

@@ -6,7 +6,7 @@ mod live;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{Member, PASSWORD, Story, TestApp, error_code, nodes, text};
+use crate::support::{Member, Story, TestApp, error_code, nodes, text};
 
 /// What is in a member's feed, as `kind level`.
 async fn feed(app: &TestApp, member: &Member) -> Vec<String> {
@@ -38,17 +38,6 @@ fn cursors(page: &Value) -> Vec<String> {
 async fn comment(story: &Story<'_>, member: &Member) {
     let input = json!({ "careRequestId": story.request, "body": "All is well." });
     story.app.done(member, "addComment", input, "").await;
-}
-
-/// A member with a new access token, when time has made the old one worthless.
-async fn again(app: &TestApp, member: &Member) -> Member {
-    let query = "mutation($input: LoginInput!) { login(input: $input) { session { accessToken } } }";
-    let input = json!({ "email": member.email, "password": PASSWORD });
-    let answer = app.send(None, query, json!({ "input": input })).await;
-    Member {
-        token: text(&answer["data"]["login"]["session"]["accessToken"]),
-        ..member.clone()
-    }
 }
 
 #[tokio::test]
@@ -154,14 +143,14 @@ async fn what_time_does_concerns_all() {
     let cared_for = Story::in_progress(&app).await;
     assert_eq!(app.pass(TimeDelta::days(2)).await, 2);
     for member in [&forgotten.owner, &forgotten.caretaker] {
-        let member = again(&app, member).await;
+        let member = app.login(member).await;
         assert_eq!(
             feed(&app, &member).await.last().unwrap(),
             "RequestExpired WARNING"
         );
     }
     for member in [&idle.owner, &idle.caretaker] {
-        let member = again(&app, member).await;
+        let member = app.login(member).await;
         assert_eq!(
             feed(&app, &member).await.last().unwrap(),
             "RequestReopened WARNING"
@@ -172,7 +161,7 @@ async fn what_time_does_concerns_all() {
     app.pass(TimeDelta::days(6)).await;
     app.pass(TimeDelta::days(3)).await;
     for member in [&cared_for.owner, &cared_for.caretaker] {
-        let member = again(&app, member).await;
+        let member = app.login(member).await;
         let feed = feed(&app, &member).await;
         assert_eq!(
             feed[feed.len() - 2..],

@@ -14,9 +14,13 @@ mod care_requests;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod feed;
+#[cfg(test)]
 mod jobs;
 #[cfg(test)]
 mod offers;
+#[cfg(test)]
+mod relay;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A server per test, its members, and what they usually do.
 
+pub(crate) mod bulk;
 pub(crate) mod logs;
 pub(crate) mod rows;
 pub(crate) mod socket;

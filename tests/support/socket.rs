@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// How long a test waits for a message before it fails: far longer than any takes.
@@ -32,13 +32,32 @@ impl Socket {
 
     /// Connects and says nothing.
     pub(crate) async fn connect(url: &str) -> Self {
-        let mut request = format!("{}/graphql", url.replace("http", "ws"))
-            .into_client_request()
-            .unwrap();
-        request
-            .headers_mut()
-            .insert("Sec-WebSocket-Protocol", "graphql-transport-ws".parse().unwrap());
-        Self(tokio_tungstenite::connect_async(request).await.unwrap().0)
+        Self::connect_with(url, &[]).await.unwrap()
+    }
+
+    /// Connects with some headers, or does not.
+    pub(crate) async fn connect_with(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+        let mut request = format!("{}/graphql", url.replace("http", "ws")).into_client_request()?;
+        let protocol = ("Sec-WebSocket-Protocol", "graphql-transport-ws");
+        for (name, value) in headers.iter().chain([&protocol]) {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        Ok(Self(tokio_tungstenite::connect_async(request).await?.0))
+    }
+
+    /// Tries to connect with some headers, and gives the status with which it was refused.
+    pub(crate) async fn refused_to(url: &str, headers: &[(&'static str, &str)]) -> u16 {
+        match Self::connect_with(url, headers).await {
+            Err(Error::Http(response)) => response.status().as_u16(),
+            Err(error) => panic!("not refused but failed: {error}"),
+            Ok(_) => panic!("not refused"),
+        }
+    }
+
+    /// Closes the connection and waits until the server has, too.
+    pub(crate) async fn close(mut self) {
+        self.0.close(None).await.unwrap();
+        while let Some(Ok(_)) = self.0.next().await {}
     }
 
     /// Sends a message.
