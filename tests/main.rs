@@ -24,4 +24,6 @@ mod relay;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod support;
