@@ -16,11 +16,19 @@ mod demo;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
 mod jobs;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod relay;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
