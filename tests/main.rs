@@ -12,6 +12,8 @@ mod care_events;
 #[cfg(test)]
 mod care_requests;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod feed;

@@ -1,0 +1,171 @@
+//! The program as a process of its own.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use crate::support::{self, TestApp};
+
+/// The program with its environment: nothing of the test's own.
+#[derive(Clone)]
+pub(super) struct Program {
+    folder: PathBuf,
+    settings: Vec<(String, String)>,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(super) struct Ran {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Program {
+    /// The program with an empty database and a folder of its own.
+    pub(super) async fn new() -> Self {
+        let (config, folder) = support::config(&[]).await;
+        Self::over(&config.database_url.0, &folder)
+    }
+
+    /// The program as another process of a test's server.
+    pub(super) fn of(app: &TestApp) -> Self {
+        Self::over(&app.app.config.database_url.0, &app.app.config.data_dir)
+    }
+
+    fn over(database: &str, folder: &Path) -> Self {
+        let program = Self {
+            folder: folder.to_owned(),
+            settings: Vec::new(),
+        };
+        program.with(&[
+            ("DATABASE_URL", database),
+            ("DATA_DIR", folder.to_str().unwrap()),
+            ("LISTEN_ADDR", "127.0.0.1:0"),
+            ("LOG_FORMAT", "json"),
+        ])
+    }
+
+    /// The program with more settings, or others.
+    pub(super) fn with(&self, settings: &[(&str, &str)]) -> Self {
+        let mut program = self.clone();
+        let settings = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        program.settings.extend(settings);
+        program
+    }
+
+    /// Writes a file into the program's folder.
+    pub(super) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.join(name), text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plant-care"));
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(super) async fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        let output = spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        Ran {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command that must succeed: what it printed.
+    pub(super) async fn says(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments).await;
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
+        ran.out
+    }
+
+    /// Runs a command that must fail, with one line that holds a text, and print nothing.
+    pub(super) async fn complains(&self, arguments: &[&str], text: &str) {
+        let ran = self.run(arguments).await;
+        assert_eq!(ran.code, Some(1), "{arguments:?}: {ran:?}");
+        assert_eq!(ran.out, "", "{arguments:?}: {ran:?}");
+        assert!(
+            ran.err.starts_with("plant-care: ") && ran.err.contains(text),
+            "{arguments:?}: {ran:?}"
+        );
+        assert_eq!(ran.err.lines().count(), 1, "{arguments:?}: {ran:?}");
+    }
+}
+
+/// A running `plant-care serve`.
+pub(super) struct Server {
+    child: Option<Child>,
+    /// `http://127.0.0.1:...`
+    pub(super) url: String,
+}
+
+impl Server {
+    /// Starts it and waits until it says where it serves.
+    pub(super) async fn start(program: Program) -> Self {
+        let starting = move || {
+            let mut child = program.command(&["serve"]).spawn().unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap());
+            let mut line = String::new();
+            let address = loop {
+                line.clear();
+                assert_ne!(
+                    lines.read_line(&mut line).unwrap(),
+                    0,
+                    "it ended before it served"
+                );
+                let told: Value = serde_json::from_str(&line).unwrap();
+                if let Some(address) = told["address"].as_str() {
+                    break address.to_owned();
+                }
+            };
+            child.stdout = Some(lines.into_inner());
+            Self {
+                child: Some(child),
+                url: format!("http://{address}"),
+            }
+        };
+        spawn_blocking(starting).await.unwrap()
+    }
+
+    /// Sends SIGTERM, and gives the exit code and standard error when it has ended.
+    pub(super) fn terminate(mut self) -> impl Future<Output = (Option<i32>, String)> {
+        let mut child = self.child.take().unwrap();
+        let signal = ["-TERM", &child.id().to_string()].map(ToOwned::to_owned);
+        assert!(Command::new("kill").args(signal).status().unwrap().success());
+        let ended = spawn_blocking(move || {
+            // Read to the end, so that it can write to its end.
+            let mut out = String::new();
+            child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+            let mut err = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+            (child.wait().unwrap().code(), err)
+        });
+        async { ended.await.unwrap() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // A test that failed leaves no process behind.
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
