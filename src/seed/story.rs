@@ -4,7 +4,7 @@ use super::dice::Dice;
 use super::members::PEOPLE;
 use super::plan::{Deed, When};
 use super::requests::{Arc, FOLLOWED, Request};
-use super::talk;
+use super::{plants, talk};
 use crate::domain::care_request::Change;
 use crate::entity::care_record::TaskKind;
 
@@ -219,14 +219,25 @@ impl Teller<'_> {
         let plants = self.request.plants.len();
         let favourite = self.dice.below(plants);
         for number in 0..plants {
-            if number == favourite || !self.dice.once_in(4) {
-                let amount = self.dice.of(&[100, 150, 200, 250, 300, 500]);
+            let (times, amounts): (usize, &[i32]) = if self.likes_it_dry(number) {
+                (4, &[50, 100])
+            } else {
+                (1, &[150, 200, 250, 300, 500])
+            };
+            // Even the thirsty are passed over now and then.
+            if self.dice.once_in(times) && (number == favourite || !self.dice.once_in(4)) {
+                let amount = self.dice.of(amounts);
                 self.look_after(at, number, TaskKind::Water, amount);
                 at = self.after(4);
             }
         }
-        let kind = talk::extra(self.dice);
+        let dry = self.likes_it_dry(favourite);
+        let kind = talk::extra(dry, self.dice);
         self.look_after(at, favourite, kind, None);
+    }
+
+    fn likes_it_dry(&self, number: usize) -> bool {
+        plants::likes_it_dry(self.request.owner, self.request.plants[number])
     }
 
     fn look_after(&mut self, at: When, number: usize, kind: TaskKind, amount_ml: Option<i32>) {

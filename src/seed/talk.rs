@@ -15,7 +15,7 @@ pub(super) fn offer(locale: Locale, dice: &mut Dice) -> Option<&'static str> {
             "Happy to help again!",
             "I could come every second day, on my way to work.",
             "No car, but a bicycle with a very large basket.",
-            "You watered mine in spring, so it is my turn.",
+            "You watered mine last time, so it is my turn.",
         ]),
         Locale::Fr => dice.of(&[
             "J'habite à cinq minutes, ce serait avec plaisir.",
@@ -25,22 +25,23 @@ pub(super) fn offer(locale: Locale, dice: &mut Dice) -> Option<&'static str> {
             "Partante pour une deuxième fois !",
             "Je peux passer tous les deux jours, en allant au travail.",
             "Pas de voiture, mais un vélo avec un très grand panier.",
-            "Vous avez arrosé les miennes au printemps, c'est mon tour.",
+            "Vous avez arrosé les miennes la dernière fois, c'est mon tour.",
         ]),
     }
 }
 
-/// Something done besides watering.
-pub(super) fn extra(dice: &mut Dice) -> TaskKind {
+/// Something done besides watering; what likes it dry is not misted, fed or washed.
+pub(super) fn extra(likes_it_dry: bool, dice: &mut Dice) -> TaskKind {
     const EXTRAS: [TaskKind; 6] = [
-        TaskKind::Mist,
         TaskKind::Rotate,
-        TaskKind::CleanLeaves,
         TaskKind::PestCheck,
+        TaskKind::Mist,
+        TaskKind::CleanLeaves,
         TaskKind::Fertilise,
         TaskKind::Prune,
     ];
-    dice.of(&EXTRAS).unwrap_or(TaskKind::Mist)
+    let fitting = if likes_it_dry { &EXTRAS[..2] } else { &EXTRAS };
+    dice.of(fitting).unwrap_or(TaskKind::Rotate)
 }
 
 /// What a caretaker notes; often nothing.
@@ -48,19 +49,17 @@ pub(super) fn note(locale: Locale, kind: TaskKind, dice: &mut Dice) -> Option<&'
     let notes: &[&str] = match (locale, kind) {
         (Locale::En, TaskKind::Water) => &[
             "Dry two fingers deep, so a good drink.",
-            "Still a little moist, only half a glass.",
             "Let it run through and emptied the saucer.",
             "Looks happy. New growth at the top.",
             "It was thirsty today.",
-            "From below, as you asked.",
+            "Slowly, in three rounds.",
         ],
         (Locale::Fr, TaskKind::Water) => &[
             "Sec sur deux phalanges, un bon verre.",
-            "Encore un peu humide, un demi-verre seulement.",
             "Laissé couler, puis vidé la soucoupe.",
             "Elle a bonne mine, une pousse toute neuve.",
             "Grosse soif aujourd'hui.",
-            "Par la soucoupe, comme demandé.",
+            "Lentement, en trois fois.",
         ],
         (Locale::En, TaskKind::Rotate) => &["A quarter turn to the left."],
         (Locale::Fr, TaskKind::Rotate) => &["Un quart de tour vers la gauche."],

@@ -15,13 +15,13 @@ pub(super) const CURRENT: [Request; 20] = [
         arc: Arc::Running,
         title: "Three weeks in Brittany",
         instructions: "Third floor, door on the left, as last time. Madame Violet only from below, \
-                       please, and nothing for Old Spikey before next week.",
+                       please, and hardly anything for Old Spikey.",
         talk: &[
             "Same key, same concierge. I will be on a small island, so I see your news late.",
             "Enjoy it! I write everything down here, you can read it whenever you have a signal.",
             "First evening with a signal: all of it arrived at once, in order. Lovely.",
             "That is the idea. Figaro has a new leaf, still rolled up like a cigar.",
-            "Is the Little Moon all right in this heat?",
+            "How is the Little Moon? She worries me.",
             "She was hanging her head at noon and stood up again after a big glass.",
         ],
     },

@@ -37,8 +37,8 @@ pub(super) const PAST: [Request; 20] = [
         talk: &[
             "The lock sticks: lift the door a little while you turn the key.",
             "Thanks, it would have taken me a while to find that out.",
-            "Is it as hot in the flat as they say on the news?",
-            "It is. I have pulled the blinds and moved Paddy away from the glass.",
+            "Is there enough light, with the scaffolding outside?",
+            "Just enough. I have moved Paddy closer to the glass.",
         ],
     },
     Request {
