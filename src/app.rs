@@ -1,5 +1,9 @@
 //! The only wiring: everything a use case needs, built once.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use sea_orm::{DbBackend, DbErr};
@@ -112,11 +116,25 @@ pub async fn connect(config: &Config) -> Result<Database, StartError> {
         url: config.shown_database_url(),
         source,
     };
-    if let Some(folder) = config
-        .sqlite_file()
-        .and_then(|file| file.parent().map(ToOwned::to_owned))
-    {
-        std::fs::create_dir_all(&folder).map_err(|error| failed(DbErr::Custom(error.to_string())))?;
+    if let Some(file) = config.sqlite_file() {
+        make_private_file(&file).map_err(|error| failed(DbErr::Custom(error.to_string())))?;
     }
     Database::connect(config).await.map_err(failed)
+}
+
+/// Makes a database file that nobody else on the machine may read, if there is none; SQLite gives the files
+/// it adds beside it the same mode, and takes an empty file for a new database.
+fn make_private_file(file: &Path) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+    {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }

@@ -59,6 +59,37 @@ async fn migrations_go_up_and_down_to_nothing_and_up_again() {
 }
 
 #[tokio::test]
+async fn commands_that_look_or_change_a_member_never_change_the_schema() {
+    let program = Program::new().await;
+    let stream = format!("user:{}", uuid::Uuid::nil());
+    for command in [
+        &["log", "inspect", stream.as_str()][..],
+        &["user", "suspend", "olga@example.org"],
+    ] {
+        program.complains(command, "run `plant-care migrate up`").await;
+    }
+    assert!(!program.says(&["migrate", "status"]).await.contains("applied"));
+}
+
+#[tokio::test]
+async fn a_new_database_file_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = std::env::temp_dir().join(format!("plant_care_file_{}", std::process::id()));
+    let file = folder.join("new/care.db");
+    let url = format!("sqlite://{}", file.display());
+    Program::new()
+        .await
+        .with(&[("DATABASE_URL", &url)])
+        .says(&["migrate", "up"])
+        .await;
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
 async fn the_schema_is_printed_and_nothing_else() {
     let program = Program::new().await;
     assert_eq!(program.says(&["schema"]).await, plant_care::graphql::sdl());

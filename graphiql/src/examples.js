@@ -274,7 +274,7 @@ export const EXAMPLES = [
       publish: true,
     },
   }),
-  example(FIND_REQUESTS, { near: { cell: 'u33d', radiusKm: 25 }, from: day(0), to: day(30) }),
+  example(FIND_REQUESTS, { near: { cell: 'u33dch', radiusKm: 25 }, from: day(0), to: day(30) }),
   example(AGREE_ON_CARE, {
     offer: { careRequestId: '<care request id>', message: 'I live next door.' },
     accept: { offerId: '<offer id>' },

@@ -22,7 +22,7 @@ pub(super) async fn run(command: Command) -> Result<(), CliError> {
             "{stream} is not a stream: it takes care: or user: and a UUID"
         )));
     };
-    let app = app().await?;
+    let app = app(false).await?;
     let extent = log::extent(app.database.reader(), stream).await?;
     let mut position = extent.floor;
     let mut missing = 0;

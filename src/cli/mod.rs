@@ -141,7 +141,7 @@ impl Cli {
             Command::Migrate(command) => migrate::run(command).await,
             Command::Schema => Ok(say(crate::graphql::sdl().trim_end())?),
             Command::Seed => {
-                let app = app().await?;
+                let app = app(true).await?;
                 let logins = seed::run(&app).await?;
                 say(logins)?;
                 Ok(app.database.close().await?)
@@ -162,11 +162,12 @@ impl Cli {
     }
 }
 
-/// The process of a command that works on the database by itself; its logs go to standard error.
-async fn app() -> Result<App, CliError> {
+/// The process of a command that works on the database by itself; its logs go to standard error. Only a command
+/// whose purpose it is changes the schema.
+async fn app(migrate: bool) -> Result<App, CliError> {
     let config = Config::from_environment()?;
     telemetry::start(&config, LogTo::Stderr);
-    Ok(App::build(config, Clock::system(), true).await?)
+    Ok(App::build(config, Clock::system(), migrate).await?)
 }
 
 /// Prints a line.

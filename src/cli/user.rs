@@ -36,7 +36,7 @@ pub(super) enum Role {
 }
 
 pub(super) async fn run(command: Command) -> Result<(), CliError> {
-    let app = app().await?;
+    let app = app(false).await?;
     let (Command::Grant { email, .. } | Command::VerifyBotanist { email } | Command::Suspend { email }) =
         &command;
     let email = Email::parse("email", email).map_err(domain::Error::from)?;
