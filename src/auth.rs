@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::crypto::Keys;
+use crate::database::Database;
 use crate::domain::{Member, Viewer};
 use crate::entity::user::UserStatus;
 use crate::entity::{FamilyId, UserId, session, user};
@@ -75,6 +76,17 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<View
         }
         _ => Err(AuthError::Invalid),
     }
+}
+
+/// Whether a member's session still speaks for her: it has not ended, and she is not suspended.
+pub async fn is_alive(database: &Database, member: &Member) -> Result<bool, DbErr> {
+    let session = session::Entity::find()
+        .filter(session::COLUMN.family.eq(member.session))
+        .filter(session::COLUMN.revoked_at.is_null())
+        .find_also_related(user::Entity)
+        .one(database.reader())
+        .await?;
+    Ok(session.is_some_and(|(_, user)| user.is_some_and(|user| user.status == UserStatus::Active)))
 }
 
 struct Claims {

@@ -55,6 +55,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// `LIMIT_DOCUMENT_BYTES`: the text of a GraphQL document.
     pub document_bytes: usize,
+    /// `LIMIT_TOKENS`: the tokens of a GraphQL document.
+    pub tokens: usize,
     /// `LIMIT_DEPTH`: how deep fields may nest.
     pub depth: usize,
     /// `LIMIT_INTROSPECTION_DEPTH`: how deep they may nest below `__schema` and `__type`.
@@ -82,6 +84,7 @@ impl Default for Limits {
         Self {
             body_bytes: 256 * 1024,
             document_bytes: 16 * 1024,
+            tokens: 2_000,
             depth: 12,
             introspection_depth: 20,
             nodes: 500,
@@ -277,6 +280,7 @@ impl Config {
             ("RUST_LOG", self.log_filter.clone()),
             ("LIMIT_BODY_BYTES", limits.body_bytes.to_string()),
             ("LIMIT_DOCUMENT_BYTES", limits.document_bytes.to_string()),
+            ("LIMIT_TOKENS", limits.tokens.to_string()),
             ("LIMIT_DEPTH", limits.depth.to_string()),
             (
                 "LIMIT_INTROSPECTION_DEPTH",

@@ -2,6 +2,7 @@
 
 mod secrets;
 mod sessions;
+mod sockets;
 
 use plant_care::entity::{UserId, user};
 use sea_orm::EntityTrait as _;

@@ -263,3 +263,15 @@ async fn many_requests_that_wait_do_not_keep_others_waiting() {
     let data = app.run(&owner, query, json!({ "id": story.request })).await;
     assert_eq!(text(&data["careRequest"]["status"]), "EXPIRED");
 }
+
+#[tokio::test]
+async fn who_takes_a_request_that_has_begun_has_two_days_to_start() {
+    let app = TestApp::start().await;
+    let mut story = Story::in_progress(&app).await;
+    story.pass(TimeDelta::days(4)).await;
+    story.does(&story.caretaker, "withdrawFromCare").await;
+    let other = app.member("Petra").await;
+    story.assign(&other).await;
+    assert_eq!(story.pass(TimeDelta::days(1)).await, 0, "reopened at once");
+    assert_eq!(story.status().await, "ASSIGNED");
+}

@@ -209,3 +209,56 @@ async fn introspection_has_a_depth_of_its_own() {
     let beyond = app.send(None, &of_type(20), json!({})).await;
     assert_eq!(exceeded(&beyond), ("INTROSPECTION_DEPTH".to_owned(), 21, 20));
 }
+
+#[tokio::test]
+async fn brackets_that_would_overflow_the_parser_are_refused_and_the_server_lives() {
+    let app = TestApp::start().await;
+    for depth in [1_000, 6_000] {
+        let answer = app
+            .send(None, &format!("{{ a(b: {}", "[".repeat(depth)), json!({}))
+            .await;
+        let (limit, value, maximum) = exceeded(&answer);
+        assert!(
+            ["NESTING", "TOKENS"].contains(&limit.as_str()) && value > maximum,
+            "{answer}"
+        );
+    }
+    let alive = app.send(None, "{ __typename }", json!({})).await;
+    assert_eq!(alive["data"]["__typename"], "Query");
+}
+
+#[tokio::test]
+async fn operations_that_would_not_run_are_within_the_limits_too() {
+    let app = TestApp::start().await;
+    let fragments = (0..20)
+        .map(|n| format!("fragment f{n} on Query {{ ...f{0} ...f{0} }}", n + 1))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let query = format!(
+        "query a {{ __typename }} query b {{ ...f0 }} {fragments} fragment f20 on Query {{ __typename }}"
+    );
+    let body = json!({ "query": query, "operationName": "a" });
+    let http = plant_care::client::http(&app.url.parse().unwrap()).unwrap();
+    let sent = http
+        .post(format!("{}/graphql", app.url))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(exceeded(&sent.json().await.unwrap()).0, "NODES");
+}
+
+#[tokio::test]
+async fn days_that_are_not_ordered_as_text_are_refused() {
+    let app = TestApp::start().await;
+    let olga = app.member("Olga").await;
+    for day in ["+262142-12-30", "-100000-01-01", "2026-6-1", "20260601"] {
+        let answer = ask(
+            &app,
+            &olga,
+            &format!("{{ openCareRequests(from: \"{day}\") {{ totalCount }} }}"),
+        )
+        .await;
+        assert_eq!(error_code(&answer), "BAD_REQUEST", "{day}");
+    }
+}

@@ -111,6 +111,7 @@ impl Reader<'_> {
         Ok(Limits {
             body_bytes: bytes("LIMIT_BODY_BYTES", usual.body_bytes)?,
             document_bytes: bytes("LIMIT_DOCUMENT_BYTES", usual.document_bytes)?,
+            tokens: count("LIMIT_TOKENS", usual.tokens)?,
             depth: count("LIMIT_DEPTH", usual.depth)?,
             introspection_depth: count("LIMIT_INTROSPECTION_DEPTH", usual.introspection_depth)?,
             nodes: count("LIMIT_NODES", usual.nodes)?,

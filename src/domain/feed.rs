@@ -5,6 +5,7 @@ use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, Set};
 
 use super::{Error, Member, timeline};
 use crate::app::App;
+use crate::auth;
 use crate::database::Database;
 use crate::entity::stream_entry::Level;
 use crate::entity::{UserId, read_cursor};
@@ -62,15 +63,24 @@ async fn read_position(database: &Database, member: UserId) -> Result<i64, DbErr
 }
 
 /// The gate before a feed: it is its member's alone, and she may not care for what is not loud.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FeedGate {
+    /// Where her session is.
+    pub database: Database,
+    /// Whose feed it is.
+    pub viewer: Member,
     /// The least loud entries she wants.
     pub minimum: Option<Level>,
 }
 
 impl Gate for FeedGate {
     async fn access(&self) -> Result<Access, DbErr> {
-        Ok(Access::All)
+        let alive = auth::is_alive(&self.database, &self.viewer).await?;
+        Ok(if alive {
+            Access::All
+        } else {
+            Access::Only(Vec::new())
+        })
     }
 
     fn wants(&self, entry: &Entry) -> bool {

@@ -18,6 +18,7 @@ use crate::database::Database;
 use crate::entity::care_request::{self, CareRequestStatus};
 use crate::entity::event::EventKind;
 use crate::entity::offer::{self, OfferStatus};
+use crate::entity::user::UserStatus;
 use crate::entity::{
     AssignmentId, CareRequestId, EventId, OfferId, UserId, assignment, care_request_plant, user,
 };
@@ -102,7 +103,11 @@ pub async fn accept(
                 }
                 let next = match state::next(request.status, Step::AcceptOffer) {
                     Some(next) => next,
-                    None if request.caretaker_id.is_some() => return Err(Reason::AlreadyTaken.into()),
+                    None if request.caretaker_id.is_some()
+                        && request.status != CareRequestStatus::Cancelled =>
+                    {
+                        return Err(Reason::AlreadyTaken.into());
+                    }
                     None => return Err(Reason::IllegalMove { from: request.status }.into()),
                 };
                 let live = offer::live_for(request.id)
@@ -110,6 +115,9 @@ pub async fn accept(
                     .all(write.transaction)
                     .await?;
                 if !live.iter().any(|offer| offer.id == *id) {
+                    return Err(Reason::OfferNotLive.into());
+                }
+                if caretaker.status != UserStatus::Active {
                     return Err(Reason::OfferNotLive.into());
                 }
                 has_room(write, &caretaker, &request).await?;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    QuerySelect as _,
 };
 
 use super::values::{Email, Password};
@@ -14,7 +15,7 @@ use crate::app::App;
 use crate::auth;
 use crate::crypto;
 use crate::entity::user::UserStatus;
-use crate::entity::{FamilyId, SessionId, session, user};
+use crate::entity::{FamilyId, SessionId, UserId, session, user};
 
 /// How long a refresh token waits to be used.
 const REFRESH_DAYS: i64 = 30;
@@ -79,6 +80,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
                 let Some((used, Some(member))) = found else {
                     return Ok(None);
                 };
+                alone(write, member.id).await?;
                 let revoked = revoke(write, session::Column::Id.eq(used.id)).await?;
                 if revoked == 0 {
                     revoke(write, session::Column::Family.eq(used.family)).await?;
@@ -99,10 +101,23 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
 
 /// Ends the viewer's session: its access and refresh tokens are worthless from now on.
 pub async fn logout(app: &App, viewer: &Member) -> Result<(), Error> {
-    app.write("logout", &viewer.session, |write, session| {
-        Box::pin(revoke(write, session::Column::Family.eq(*session)))
+    app.write("logout", viewer, |write, viewer| {
+        Box::pin(async move {
+            alone(write, viewer.id).await?;
+            revoke(write, session::Column::Family.eq(viewer.session)).await
+        })
     })
     .await?;
+    Ok(())
+}
+
+/// Has the changes of one member's sessions come one after another: a session that ends while its token is
+/// being refreshed would else live on in the new token, which the one that ends it cannot see yet.
+async fn alone(write: &super::Write<'_>, member: UserId) -> Result<(), Error> {
+    user::Entity::find_by_id(member)
+        .lock(LockType::NoKeyUpdate)
+        .one(write.transaction)
+        .await?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _};
 use super::policy::{self, Action, Right, Standing};
 use super::{Error, Member};
 use crate::app::App;
+use crate::auth;
 use crate::database::Database;
 use crate::entity::{CareRequestId, EventId, UserId, assignment, care_request, stream_entry};
 use crate::live::follow::{Access, GapReason, Gate};
@@ -113,6 +114,9 @@ impl TimelineGate {
 
 impl Gate for TimelineGate {
     async fn access(&self) -> Result<Access, DbErr> {
+        if !auth::is_alive(&self.database, &self.viewer).await? {
+            return Ok(Access::Only(Vec::new()));
+        }
         let request = care_request::visible_to(self.viewer.id)
             .filter(care_request::COLUMN.id.eq(self.request))
             .one(self.database.reader())

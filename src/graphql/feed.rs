@@ -219,6 +219,8 @@ impl FeedSubscription {
         };
         let scope = scope(context);
         let gate = FeedGate {
+            database: app.database.clone(),
+            viewer,
             minimum: min_level.map(stream_entry::Level::from),
         };
         let messages = follow(app.live(), stream, after, gate);

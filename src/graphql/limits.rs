@@ -102,6 +102,7 @@ impl Costs {
         document: &ExecutableDocument,
         operation: &OperationDefinition,
         variables: &Variables,
+        limits: &Limits,
     ) -> Measured {
         use async_graphql::parser::types::OperationType;
         let root = match operation.ty {
@@ -114,6 +115,7 @@ impl Costs {
             fragments: &document.fragments,
             operation,
             variables,
+            limits,
             measured: Measured {
                 directives: operation.directives.len(),
                 ..Measured::default()
@@ -174,6 +176,7 @@ struct Walk<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     operation: &'a OperationDefinition,
     variables: &'a Variables,
+    limits: &'a Limits,
     measured: Measured,
     /// The fragments that are being walked: one that uses itself is for validation to refuse.
     open: Vec<&'a str>,
@@ -182,13 +185,14 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn selections(&mut self, set: &'a SelectionSet, parent: Option<&'a str>, place: Place) {
         for item in &set.items {
-            // A document that is far too large need not be counted to its end.
-            if self.measured.nodes > 1_000_000 {
+            // What is too large already need not be counted to its end.
+            if self.measured.nodes > self.limits.nodes {
                 return;
             }
             match &item.node {
                 Selection::Field(field) => self.field(&field.node, parent, place),
                 Selection::InlineFragment(fragment) => {
+                    self.measured.nodes += 1;
                     self.measured.directives += fragment.node.directives.len();
                     let on = fragment
                         .node
@@ -325,7 +329,12 @@ mod tests {
         let costs = Costs::of_schema(&crate::graphql::sdl()).unwrap();
         let document = parse_query(query).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        costs.measure(&document, &operation.node, &Variables::from_json(variables))
+        costs.measure(
+            &document,
+            &operation.node,
+            &Variables::from_json(variables),
+            &Limits::default(),
+        )
     }
 
     fn cost(query: &str) -> usize {

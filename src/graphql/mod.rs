@@ -7,6 +7,7 @@ pub mod comment;
 pub mod connection;
 pub mod error;
 pub mod feed;
+pub mod lexical;
 pub mod limits;
 pub mod loaders;
 pub mod messages;
@@ -25,6 +26,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use async_graphql::futures_util::stream::{BoxStream, StreamExt as _, once};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 
 use async_graphql::{
     Data, Executor, IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions,
@@ -33,7 +35,7 @@ use async_graphql::{
 
 use self::error::{ApiError, Exceeded, with_codes};
 use self::limits::Costs;
-use self::scope::{Caller, Scope};
+use self::scope::{Caller, Scope, Session};
 use crate::app::App;
 
 /// What can be asked.
@@ -70,6 +72,7 @@ type PlantCareSchema = Schema<Query, Mutation, Subscription>;
 pub struct Api {
     schema: PlantCareSchema,
     costs: Arc<Costs>,
+    sdl: Arc<str>,
     app: App,
 }
 
@@ -113,9 +116,11 @@ impl Api {
         if !app.config.introspection {
             builder = builder.disable_suggestions();
         }
+        let sdl = sdl();
         Ok(Self {
             schema: builder.finish(),
-            costs: Arc::new(Costs::of_schema(&sdl())?),
+            costs: Arc::new(Costs::of_schema(&sdl)?),
+            sdl: sdl.into(),
             app,
         })
     }
@@ -123,6 +128,11 @@ impl Api {
     /// The process.
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// The schema's text.
+    pub fn sdl(&self) -> &str {
+        &self.sdl
     }
 
     /// Runs a query or mutation.
@@ -144,33 +154,56 @@ impl Api {
         .into_response()
     }
 
+    /// Follows a subscription; what is not one is run, and its answer the only one.
+    async fn follow(
+        self,
+        mut request: Request,
+        session: Option<Arc<Session>>,
+    ) -> BoxStream<'static, Response> {
+        let caller = match session {
+            Some(session) => session.caller(&self.app).await,
+            None => Ok(Caller::nobody()),
+        };
+        let caller = match caller {
+            Ok(caller) => caller,
+            Err(error) => return answer(error.into_response()),
+        };
+        let is_subscription = match self.parse(&mut request) {
+            Ok(document) => document
+                .operations
+                .iter()
+                .any(|(_, operation)| is_subscription(&operation.node)),
+            Err(response) => return answer(*response),
+        };
+        if !is_subscription {
+            return answer(self.run(request, caller).await);
+        }
+        match self.admit(request, caller) {
+            Ok(request) => self.schema.execute_stream(request).map(with_codes).boxed(),
+            Err(response) => answer(*response),
+        }
+    }
+
+    /// Parses a request's document, if its text is within the limits.
+    pub fn parse<'r>(&self, request: &'r mut Request) -> Result<&'r ExecutableDocument, Box<Response>> {
+        lexical::check(&request.query, &self.app.config.limits)
+            .map_err(|exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response()))?;
+        request
+            .parsed_query()
+            .map_err(|error| Box::new(with_codes(Response::from_errors(vec![error]))))
+    }
+
     /// Refuses what exceeds a limit, and gives the operation its scope.
     fn admit(&self, mut request: Request, caller: Caller) -> Result<Request, Box<Response>> {
-        let limits = &self.app.config.limits;
-        let refuse = |exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response());
-        let bytes = request.query.len();
-        if bytes > limits.document_bytes {
-            let exceeded = Exceeded {
-                limit: "DOCUMENT_BYTES",
-                value: bytes,
-                maximum: limits.document_bytes,
-            };
-            return Err(refuse(exceeded));
-        }
-        let (variables, name) = (request.variables.clone(), request.operation_name.clone());
-        let document = match request.parsed_query() {
-            Ok(document) => document,
-            Err(error) => return Err(Box::new(with_codes(Response::from_errors(vec![error])))),
-        };
-        // Which operation would run, if any, is async-graphql's to refuse; all of them have to be within
-        // the limits.
-        for (operation_name, operation) in document.operations.iter() {
-            if name.is_some() && operation_name.map(async_graphql::Name::as_str) != name.as_deref() {
-                continue;
-            }
-            let measured = self.costs.measure(document, &operation.node, &variables);
-            if let Some(exceeded) = measured.exceeded(limits) {
-                return Err(refuse(exceeded));
+        let variables = request.variables.clone();
+        let document = self.parse(&mut request)?;
+        // All operations have to be within the limits: whichever runs, all of them are validated.
+        for (_, operation) in document.operations.iter() {
+            let measured = self
+                .costs
+                .measure(document, &operation.node, &variables, &self.app.config.limits);
+            if let Some(exceeded) = measured.exceeded(&self.app.config.limits) {
+                return Err(Box::new(ApiError::LimitExceeded(exceeded).into_response()));
             }
         }
         if !self.app.config.introspection {
@@ -186,17 +219,19 @@ impl Executor for Api {
         self.run(request, Caller::nobody()).await
     }
 
-    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let caller = session
+    fn execute_stream(&self, request: Request, data: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        let session = data
             .as_ref()
-            .and_then(|data| data.get(&TypeId::of::<Caller>()));
-        let caller = caller
-            .and_then(|caller| caller.downcast_ref())
-            .copied()
-            .unwrap_or_else(Caller::nobody);
-        match self.admit(request, caller) {
-            Ok(request) => self.schema.execute_stream(request).map(with_codes).boxed(),
-            Err(response) => once(std::future::ready(*response)).boxed(),
-        }
+            .and_then(|data| data.get(&TypeId::of::<Arc<Session>>()));
+        let session = session.and_then(|session| session.downcast_ref()).cloned();
+        once(self.clone().follow(request, session)).flatten().boxed()
     }
+}
+
+fn answer(response: Response) -> BoxStream<'static, Response> {
+    once(std::future::ready(response)).boxed()
+}
+
+fn is_subscription(operation: &OperationDefinition) -> bool {
+    operation.ty == OperationType::Subscription
 }

@@ -46,7 +46,10 @@ pub struct Date(pub NaiveDate);
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => Ok(Self(NaiveDate::parse_from_str(text, "%Y-%m-%d")?)),
+            // Four digits exactly: longer years would not be ordered as text, as SQLite orders days.
+            Value::String(text) if text.len() == 10 && text.as_bytes()[0].is_ascii_digit() => {
+                Ok(Self(NaiveDate::parse_from_str(text, "%Y-%m-%d")?))
+            }
             _ => Err(InputValueError::expected_type(value)),
         }
     }

@@ -1,7 +1,5 @@
 //! Sessions.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use super::error::{ApiError, UserError};
@@ -132,7 +130,7 @@ impl SessionPayload {
             access_token: opened.access_token,
             refresh_token: opened.refresh_token,
             expires_at: DateTime(opened.expires_at),
-            user: User(Arc::new(opened.user)),
+            user: User::logged_in(opened.user),
         });
         Ok(Self { session, user_errors })
     }

@@ -98,6 +98,8 @@ pub async fn page(
         0
     };
     let position = match (after, entries.is_empty()) {
+        // To one who may not read on, the head is not to be known.
+        (after, true) if access.ranges().is_some() => after.unwrap_or(Cursor::start(stream)),
         (Some(after), true) if after.seq >= head => after,
         (_, true) => log::cursor_at(reader, stream, head).await?,
         _ => Cursor::start(stream),

@@ -50,13 +50,21 @@ pub enum BotanistStatus {
     Revoked,
 }
 
-/// A member as others see her.
-pub struct User(pub Arc<user::Model>);
+/// A member, as the viewer or as somebody else sees her.
+pub struct User {
+    row: Arc<user::Model>,
+    /// Whether she has just proved to be this member, and the operation does not know it yet.
+    has_logged_in: bool,
+}
 
 impl User {
     /// A member by id.
     pub async fn load(context: &Context<'_>, id: UserId) -> Result<Option<Self>, ApiError> {
-        Ok(loaded(context).load_one(UserKey(id)).await?.map(Self))
+        let row = loaded(context).load_one(UserKey(id)).await?;
+        Ok(row.map(|row| Self {
+            row,
+            has_logged_in: false,
+        }))
     }
 
     /// A member whom a row refers to; every such member exists.
@@ -66,12 +74,23 @@ impl User {
             .ok_or_else(|| ApiError::internal(&("no such member", id)))
     }
 
+    /// The member whose session the operation has just opened: she sees what is hers.
+    pub fn logged_in(row: user::Model) -> Self {
+        Self {
+            row: Arc::new(row),
+            has_logged_in: true,
+        }
+    }
+
     fn is_viewer(&self, context: &Context<'_>) -> bool {
+        if self.has_logged_in {
+            return true;
+        }
         scope(context)
             .caller
             .viewer
             .member()
-            .is_some_and(|viewer| viewer.id == self.0.id)
+            .is_some_and(|viewer| viewer.id == self.row.id)
     }
 }
 
@@ -80,23 +99,23 @@ impl User {
 impl User {
     /// Her global id.
     pub async fn id(&self) -> ID {
-        self.0.id.to_id()
+        self.row.id.to_id()
     }
 
     /// The name she goes by.
     async fn display_name(&self) -> &str {
-        &self.0.display_name
+        &self.row.display_name
     }
 
     /// Whether she was checked to be a botanist.
     async fn botanist_status(&self) -> BotanistStatus {
-        self.0.botanist_status.into()
+        self.row.botanist_status.into()
     }
 
     /// Her e-mail address; only she sees it.
     async fn email(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
         if self.is_viewer(context) {
-            Ok(Some(domain::user::email(app(context), &self.0)?))
+            Ok(Some(domain::user::email(app(context), &self.row)?))
         } else {
             Ok(None)
         }
@@ -104,27 +123,27 @@ impl User {
 
     /// The language she reads; only she sees it.
     async fn locale(&self, context: &Context<'_>) -> Option<Locale> {
-        self.is_viewer(context).then(|| self.0.locale.into())
+        self.is_viewer(context).then(|| self.row.locale.into())
     }
 
     /// Her IANA time zone; only she sees it.
     async fn timezone(&self, context: &Context<'_>) -> Option<&str> {
-        self.is_viewer(context).then_some(self.0.timezone.as_str())
+        self.is_viewer(context).then_some(self.row.timezone.as_str())
     }
 
     /// What she may do beyond her own matters; only she sees it.
     async fn role(&self, context: &Context<'_>) -> Option<Role> {
-        self.is_viewer(context).then(|| self.0.role.into())
+        self.is_viewer(context).then(|| self.row.role.into())
     }
 
     /// How many plants she can look after at the same time; only she sees it.
     async fn capacity_plants(&self, context: &Context<'_>) -> Option<i32> {
-        self.is_viewer(context).then_some(self.0.capacity_plants)
+        self.is_viewer(context).then_some(self.row.capacity_plants)
     }
 
     /// When she became a member.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.row.created_at)
     }
 
     /// Her plants, oldest first; only she sees them as a list.
@@ -151,7 +170,7 @@ impl User {
             return Ok(Connection::empty());
         }
         let reader = app.database.reader();
-        let plants = plant::owned_by(self.0.id);
+        let plants = plant::owned_by(self.row.id);
         let total = if wants_total(context) {
             i64::try_from(plants.clone().count(reader).await?).unwrap_or(i64::MAX)
         } else {

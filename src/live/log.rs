@@ -16,6 +16,9 @@ use crate::entity::event::EventKind;
 use crate::entity::stream_entry::Level;
 use crate::entity::{CareRequestId, EventId, PlantId, UserId, event, stream, stream_entry};
 
+/// Rows inserted in one statement; both databases limit its parameters.
+const ROWS_A_STATEMENT: usize = 500;
+
 /// A fact to be stored, and its places in streams.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
@@ -120,14 +123,17 @@ pub async fn append(
         .filter(stream::Column::Name.is_in(names))
         .exec(transaction)
         .await?;
-    let rows = events
+    let rows: Vec<_> = events
         .into_iter()
-        .map(|event| row(event, recorded_at).into_active_model());
-    event::Entity::insert_many(rows)
-        .exec_without_returning(transaction)
-        .await?;
-    if !entries.is_empty() {
-        stream_entry::Entity::insert_many(entries)
+        .map(|event| row(event, recorded_at).into_active_model())
+        .collect();
+    for rows in rows.chunks(ROWS_A_STATEMENT) {
+        event::Entity::insert_many(rows.to_vec())
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    for rows in entries.chunks(ROWS_A_STATEMENT) {
+        stream_entry::Entity::insert_many(rows.to_vec())
             .exec_without_returning(transaction)
             .await?;
     }

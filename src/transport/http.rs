@@ -69,7 +69,7 @@ pub async fn get(
         };
         request.variables = variables;
     }
-    if !only_queries(&mut request) {
+    if !only_queries(&api, &mut request) {
         // A link or an image must not be able to change anything.
         let message = "GET runs queries only: send mutations by POST.".to_owned();
         return refused(StatusCode::METHOD_NOT_ALLOWED, ApiError::BadRequest(message));
@@ -164,8 +164,8 @@ fn accepts_html(headers: &HeaderMap) -> bool {
 
 /// Whether nothing of a document would change anything. One that cannot be parsed changes nothing either;
 /// what is wrong with it is told when it is run.
-fn only_queries(request: &mut Request) -> bool {
-    match request.parsed_query() {
+fn only_queries(api: &Api, request: &mut Request) -> bool {
+    match api.parse(request) {
         Ok(document) => document
             .operations
             .iter()

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -14,7 +15,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::{graphiql, health, http, origin};
 use crate::app::App;
 use crate::config::Config;
-use crate::graphql::{self, Api};
+use crate::graphql::Api;
 use crate::{jobs, live};
 
 /// Why serving could not begin or did not end well.
@@ -108,9 +109,9 @@ fn cors(config: Arc<Config>) -> CorsLayer {
         ])
 }
 
-async fn schema() -> impl IntoResponse {
+async fn schema(State(api): State<Api>) -> impl IntoResponse {
     (
         [(header::CONTENT_TYPE, "application/graphql; charset=utf-8")],
-        graphql::sdl(),
+        api.sdl().to_owned(),
     )
 }

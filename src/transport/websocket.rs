@@ -1,5 +1,8 @@
 //! GraphQL over websockets: the stock server of async-graphql, until our own takes its place.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_graphql::Data;
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::extract::FromRequestParts as _;
@@ -11,13 +14,14 @@ use tokio::sync::mpsc;
 
 use super::http::refused;
 use super::{language, origin};
-use crate::auth::{self, AuthError};
 use crate::entity::user::Locale;
 use crate::graphql::Api;
 use crate::graphql::error::ApiError;
-use crate::graphql::scope::Caller;
+use crate::graphql::scope::Session;
 
 const PROTOCOL: &str = "graphql-transport-ws";
+/// How long the last word to a client may take.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Messages that wait to be written.
 const WAITING: usize = 16;
 
@@ -62,33 +66,41 @@ async fn serve(api: Api, socket: WebSocket, accepts: Locale) {
     let mut finished = false;
     loop {
         tokio::select! {
-            message = waiting.recv() => match message {
-                Some(message) => if writer.send(message).await.is_err() { return },
-                None => break,
-            },
-            () = &mut server, if !finished => finished = true,
+            // First, so that what ends because the process stops is not told as if it were complete.
+            biased;
             () = stop.cancelled() => {
                 // Not `complete`: the client must come back, to another process.
                 let frame = CloseFrame { code: close_code::RESTART, reason: "the server restarts".into() };
-                let closed = writer.send(Message::Close(Some(frame))).await;
-                tracing::debug!(told = closed.is_ok(), "a websocket was closed: the process stops");
+                let told = tokio::time::timeout(FAREWELL, writer.send(Message::Close(Some(frame)))).await;
+                tracing::debug!(told = told.is_ok(), "a websocket was closed: the process stops");
                 return;
             }
+            message = waiting.recv() => {
+                let Some(message) = message else { return };
+                tokio::select! {
+                    // A client that does not read must not hold up the process when it stops.
+                    () = stop.cancelled() => return,
+                    sent = writer.send(message) => if sent.is_err() { return },
+                }
+            }
+            () = &mut server, if !finished => finished = true,
         }
     }
 }
 
-/// The caller of a socket, from the payload of `connection_init`.
+/// The session of a socket, from the payload of `connection_init`; refused if its token is not valid.
 async fn session(api: &Api, payload: &serde_json::Value, accepts: Locale) -> Result<Data, ApiError> {
     let field = |name| payload.get(name).and_then(serde_json::Value::as_str);
-    let authorization = field("authorization").or_else(|| field("Authorization"));
-    let viewer = match auth::authenticate(api.app(), authorization).await {
-        Ok(viewer) => viewer,
-        Err(AuthError::Invalid) => return Err(ApiError::Unauthenticated),
-        Err(AuthError::Unavailable(error)) => return Err(error.into()),
+    let authorization = field("authorization")
+        .or_else(|| field("Authorization"))
+        .map(ToOwned::to_owned);
+    let session = Session {
+        authorization,
+        accepts,
     };
+    session.caller(api.app()).await?;
     let mut data = Data::default();
-    data.insert(Caller { viewer, accepts });
+    data.insert(Arc::new(session));
     Ok(data)
 }
 

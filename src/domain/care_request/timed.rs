@@ -7,6 +7,7 @@ use super::state::Step;
 use super::{advance, today};
 use crate::app::App;
 use crate::domain::Error;
+use crate::domain::values::Timezone;
 use crate::entity::CareRequestId;
 use crate::entity::care_request::{self, CareRequestStatus, Column};
 use crate::entity::event::EventKind;
@@ -112,7 +113,10 @@ fn due_step(request: &care_request::Model, now: DateTime<Utc>) -> Option<(Step, 
             (today > last_chance).then_some((Step::Expire, EventKind::RequestExpired))
         }
         CareRequestStatus::Assigned => {
-            (today >= request.starts_on + Days::new(2)).then_some((Step::Reopen, EventKind::RequestReopened))
+            // Who takes a request that has begun without her has two days of her own.
+            let assigned_on = Timezone::stored(&request.timezone).date(request.status_since);
+            (today >= request.starts_on.max(assigned_on) + Days::new(2))
+                .then_some((Step::Reopen, EventKind::RequestReopened))
         }
         CareRequestStatus::InProgress => {
             (today >= request.ends_on + Days::new(2)).then_some((Step::EndCare, EventKind::CareEnded))

@@ -56,7 +56,10 @@ pub(super) async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Wake>, stop: 
 pub(super) async fn listen(pool: PgPool, hub: Arc<Hub>, listening: Arc<AtomicBool>, stop: CancellationToken) {
     let mut outage = Outage::of("receiving wake-ups");
     while !stop.is_cancelled() {
-        let listener = connect(&pool).await;
+        let listener = tokio::select! {
+            () = stop.cancelled() => return,
+            listener = connect(&pool) => listener,
+        };
         outage.note(&listener);
         if let Ok(listener) = listener {
             listening.store(true, Ordering::Relaxed);
