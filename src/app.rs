@@ -18,7 +18,6 @@ use crate::database::Database;
 use crate::database::schema::{self, SchemaError};
 use crate::live::Hub;
 use crate::live::bus::Bus;
-use crate::live::follow::Source;
 
 /// What a process is made of.
 #[derive(Clone)]
@@ -31,7 +30,7 @@ pub struct App {
     pub database: Database,
     /// Keys.
     pub keys: Keys,
-    /// Wakes this process's subscribers.
+    /// Wakes this process's subscribers, and knows what they read.
     pub hub: Arc<Hub>,
     /// Wakes other processes'.
     pub bus: Bus,
@@ -40,8 +39,10 @@ pub struct App {
     pub hashing: Arc<Semaphore>,
     /// Every task that the process started; it waits for them when it stops.
     pub tasks: TaskTracker,
-    /// Set when the process begins to stop.
+    /// Set when the process begins to stop: nobody new is let in.
     pub stop: CancellationToken,
+    /// Set when all connections are closed, and what served them may end.
+    pub halt: CancellationToken,
 }
 
 /// Why the process could not be built.
@@ -76,10 +77,10 @@ impl App {
         schema::check(&database).await?;
         let keys = Keys::load(&config)?;
         let tasks = TaskTracker::new();
-        let stop = CancellationToken::new();
-        let hub = Arc::new(Hub::default());
+        let (stop, halt) = (CancellationToken::new(), CancellationToken::new());
+        let hub = Arc::new(Hub::new(database.clone(), clock.clone(), halt.clone()));
         let bus = match database.backend() {
-            DbBackend::Postgres => Bus::postgres(&config.database_url.0, Arc::clone(&hub), &tasks, &stop)
+            DbBackend::Postgres => Bus::postgres(&config.database_url.0, Arc::clone(&hub), &tasks, &halt)
                 .map_err(|source| StartError::Database {
                     url: config.shown_database_url(),
                     source,
@@ -97,16 +98,8 @@ impl App {
             hashing: Arc::new(Semaphore::new(cores)),
             tasks,
             stop,
+            halt,
         })
-    }
-
-    /// What a follower of a stream needs.
-    pub fn live(&self) -> Source {
-        Source {
-            database: self.database.clone(),
-            hub: Arc::clone(&self.hub),
-            stop: self.stop.clone(),
-        }
     }
 }
 

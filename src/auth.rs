@@ -42,11 +42,7 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<View
     let Some(authorization) = authorization else {
         return Ok(Viewer::Anonymous);
     };
-    let (scheme, token) = authorization.split_once(' ').ok_or(AuthError::Invalid)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(AuthError::Invalid);
-    }
-    let claims = read(&app.keys, token.trim()).ok_or(AuthError::Invalid)?;
+    let claims = claims(app, authorization).ok_or(AuthError::Invalid)?;
     let now = app.clock.now();
     if claims.expires_at <= now.timestamp() {
         return Err(AuthError::Invalid);
@@ -78,22 +74,32 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<View
     }
 }
 
-/// Whether a member's session still speaks for her: it has not ended, and she is not suspended.
-pub async fn is_alive(database: &Database, member: &Member) -> Result<bool, DbErr> {
-    let session = session::Entity::find()
-        .filter(session::COLUMN.family.eq(member.session))
-        .filter(session::COLUMN.revoked_at.is_null())
-        .find_also_related(user::Entity)
-        .one(database.reader())
-        .await?;
-    Ok(session.is_some_and(|(_, user)| user.is_some_and(|user| user.status == UserStatus::Active)))
+/// Whether somebody is a member who was not suspended.
+pub async fn is_active(database: &Database, member: UserId) -> Result<bool, DbErr> {
+    let user = user::Entity::find_by_id(member).one(database.reader()).await?;
+    Ok(user.is_some_and(|user| user.status == UserStatus::Active))
 }
 
-struct Claims {
-    user: UserId,
-    session: FamilyId,
+/// What an `Authorization` value claims, if it is a token of ours; whether it still holds, only
+/// [`authenticate`] says.
+pub fn claims(app: &App, authorization: &str) -> Option<Claims> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    read(&app.keys, token.trim())
+}
+
+/// What a token claims.
+#[derive(Clone, Copy, Debug)]
+pub struct Claims {
+    /// Whose it is.
+    pub user: UserId,
+    /// Of which of her sessions.
+    pub session: FamilyId,
     epoch: i32,
-    expires_at: i64,
+    /// When it expires, in seconds since 1970.
+    pub expires_at: i64,
 }
 
 fn read(keys: &Keys, token: &str) -> Option<Claims> {

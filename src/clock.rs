@@ -1,8 +1,11 @@
 //! Time and identifiers: the only place that asks the system for either.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 use uuid::timestamp::Timestamp;
 use uuid::timestamp::context::ContextV7;
@@ -13,35 +16,63 @@ pub struct Clock(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// `None`: the system's time.
-    manual: Option<Mutex<DateTime<Utc>>>,
+    time: Time,
     ids: Mutex<ContextV7>,
+}
+
+#[derive(Debug)]
+enum Time {
+    /// The system's, and when this clock was made.
+    System(Instant),
+    /// Set by hand, and when this clock was made.
+    Manual(watch::Sender<DateTime<Utc>>, DateTime<Utc>),
 }
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self::over(None)
+        Self::over(Time::System(Instant::now()))
     }
 
     /// A clock that stands still until it is [advanced](Self::advance), for tests and seeds.
     pub fn manual(start: DateTime<Utc>) -> Self {
-        Self::over(Some(Mutex::new(start.trunc_subsecs(6))))
+        let start = start.trunc_subsecs(6);
+        Self::over(Time::Manual(watch::Sender::new(start), start))
     }
 
-    fn over(manual: Option<Mutex<DateTime<Utc>>>) -> Self {
+    fn over(time: Time) -> Self {
         Self(Arc::new(Inner {
-            manual,
+            time,
             ids: Mutex::new(ContextV7::new()),
         }))
     }
 
     /// The time now, in whole microseconds: what Postgres can store.
     pub fn now(&self) -> DateTime<Utc> {
-        match &self.0.manual {
-            Some(now) => *now.lock().unwrap_or_else(PoisonError::into_inner),
+        match &self.0.time {
+            Time::Manual(now, _) => *now.borrow(),
             #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
-            None => Utc::now().trunc_subsecs(6),
+            Time::System(_) => Utc::now().trunc_subsecs(6),
+        }
+    }
+
+    /// How long ago this clock was made: what deadlines are counted in, because it never goes back.
+    pub fn elapsed(&self) -> Duration {
+        match &self.0.time {
+            Time::Manual(now, start) => (*now.borrow() - *start).to_std().unwrap_or_default(),
+            Time::System(start) => start.elapsed(),
+        }
+    }
+
+    /// Waits until [`elapsed`](Self::elapsed) has reached `at`.
+    pub async fn reach(&self, at: Duration) {
+        match &self.0.time {
+            Time::System(start) => tokio::time::sleep_until(*start + at).await,
+            Time::Manual(now, start) => {
+                let reached = |now: &DateTime<Utc>| (*now - *start).to_std().unwrap_or_default() >= at;
+                // It fails only if the clock is gone, and this holds it.
+                let _gone = now.subscribe().wait_for(reached).await.is_err();
+            }
         }
     }
 
@@ -59,8 +90,8 @@ impl Clock {
 
     /// Moves a manual clock on; a system clock cannot be moved and stays.
     pub fn advance(&self, by: TimeDelta) {
-        if let Some(now) = &self.0.manual {
-            *now.lock().unwrap_or_else(PoisonError::into_inner) += by;
+        if let Time::Manual(now, _) = &self.0.time {
+            now.send_modify(|now| *now += by);
         }
     }
 }

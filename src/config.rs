@@ -77,6 +77,12 @@ pub struct Limits {
     pub operation: Duration,
     /// `LIMIT_WEBSOCKET_MESSAGE_BYTES`: one message from a websocket client.
     pub websocket_message_bytes: usize,
+    /// `LIMIT_CONNECTIONS`: open websockets and event streams of this process.
+    pub connections: usize,
+    /// `LIMIT_SUBSCRIPTIONS_PER_CONNECTION`: operations that one websocket has open.
+    pub subscriptions_per_connection: usize,
+    /// `LIMIT_SUBSCRIPTIONS_PER_USER`: subscriptions that a member has open in this process.
+    pub subscriptions_per_user: usize,
 }
 
 impl Default for Limits {
@@ -95,6 +101,9 @@ impl Default for Limits {
             page_size: 100,
             operation: Duration::from_secs(10),
             websocket_message_bytes: 64 * 1024,
+            connections: 10_000,
+            subscriptions_per_connection: 100,
+            subscriptions_per_user: 200,
         }
     }
 }

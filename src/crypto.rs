@@ -147,6 +147,15 @@ pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     Sha256::digest(bytes).to_vec()
 }
 
+/// The hash of several pieces of bytes, one after another.
+pub fn sha256_of(pieces: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for piece in pieces {
+        digest.update(piece);
+    }
+    digest.finalize().into()
+}
+
 /// Random bytes from the system.
 ///
 /// # Panics

@@ -10,6 +10,7 @@ mod dialect;
 mod m0001_members;
 mod m0002_care;
 mod m0003_log;
+mod m0004_live;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_members::MIGRATION),
             Box::new(m0002_care::MIGRATION),
             Box::new(m0003_log::MIGRATION),
+            Box::new(m0004_live::MIGRATION),
         ]
     }
 }

@@ -127,6 +127,12 @@ impl Reader<'_> {
                 "1 to 600 seconds",
             )?),
             websocket_message_bytes: bytes("LIMIT_WEBSOCKET_MESSAGE_BYTES", usual.websocket_message_bytes)?,
+            connections: count("LIMIT_CONNECTIONS", usual.connections)?,
+            subscriptions_per_connection: count(
+                "LIMIT_SUBSCRIPTIONS_PER_CONNECTION",
+                usual.subscriptions_per_connection,
+            )?,
+            subscriptions_per_user: count("LIMIT_SUBSCRIPTIONS_PER_USER", usual.subscriptions_per_user)?,
         })
     }
 }

@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 use crate::crypto::Unsealable;
 use crate::database::HasDatabaseError;
 use crate::entity::care_request::CareRequestStatus;
-use crate::live::follow::GapReason;
+use crate::live::GapReason;
 
 /// Why a use case did not do what it was asked. Nothing was written.
 ///

@@ -3,15 +3,16 @@
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, Set};
 
+use futures_util::future::BoxFuture;
+
 use super::{Error, Member, timeline};
 use crate::app::App;
 use crate::auth;
 use crate::database::Database;
-use crate::entity::stream_entry::Level;
 use crate::entity::{UserId, read_cursor};
 use crate::live::bus::Wake;
-use crate::live::follow::{Access, Gate};
-use crate::live::log::{self, Entry};
+use crate::live::gate::{Access, Reader};
+use crate::live::log;
 use crate::live::{Cursor, Stream};
 
 /// Entries of the feed that the member has not read and can still be given.
@@ -62,28 +63,24 @@ async fn read_position(database: &Database, member: UserId) -> Result<i64, DbErr
     Ok(row.map_or(0, |row| row.last_seq))
 }
 
-/// The gate before a feed: it is its member's alone, and she may not care for what is not loud.
+/// Answers whether somebody is still a member, who may read her own feed and the board.
 #[derive(Clone, Debug)]
-pub struct FeedGate {
-    /// Where her session is.
+pub struct MemberReader {
+    /// Where that is known.
     pub database: Database,
-    /// Whose feed it is.
-    pub viewer: Member,
-    /// The least loud entries she wants.
-    pub minimum: Option<Level>,
+    /// Who.
+    pub member: UserId,
 }
 
-impl Gate for FeedGate {
-    async fn access(&self) -> Result<Access, DbErr> {
-        let alive = auth::is_alive(&self.database, &self.viewer).await?;
-        Ok(if alive {
-            Access::All
-        } else {
-            Access::Only(Vec::new())
+impl Reader for MemberReader {
+    fn access(&self) -> BoxFuture<'_, Result<Access, DbErr>> {
+        Box::pin(async {
+            let active = auth::is_active(&self.database, self.member).await?;
+            Ok(if active {
+                Access::All
+            } else {
+                Access::Only(Vec::new())
+            })
         })
-    }
-
-    fn wants(&self, entry: &Entry) -> bool {
-        self.minimum.is_none_or(|minimum| entry.level >= minimum)
     }
 }

@@ -73,9 +73,9 @@ impl App {
                 let stream = Stream::Care(request);
                 match appended
                     .iter()
-                    .find(|entry| entry.event == event && entry.stream == stream)
+                    .find(|one| one.entry.event.id == event && one.stream == stream)
                 {
-                    Some(entry) => Some(Cursor::after(stream, entry.seq, event)),
+                    Some(one) => Some(Cursor::after(stream, one.entry.seq, event)),
                     None => log::place_of(self.database.reader(), stream, event).await?,
                 }
             }

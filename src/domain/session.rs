@@ -15,7 +15,8 @@ use crate::app::App;
 use crate::auth;
 use crate::crypto;
 use crate::entity::user::UserStatus;
-use crate::entity::{FamilyId, SessionId, UserId, session, user};
+use crate::entity::{EventId, FamilyId, SessionId, UserId, session, user};
+use crate::live::control;
 
 /// How long a refresh token waits to be used.
 const REFRESH_DAYS: i64 = 30;
@@ -83,7 +84,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
                 alone(write, member.id).await?;
                 let revoked = revoke(write, session::Column::Id.eq(used.id)).await?;
                 if revoked == 0 {
-                    revoke(write, session::Column::Family.eq(used.family)).await?;
+                    end(write, used.user_id, used.family).await?;
                     return Ok(None);
                 }
                 if used.expires_at <= write.now || member.status != UserStatus::Active {
@@ -104,10 +105,19 @@ pub async fn logout(app: &App, viewer: &Member) -> Result<(), Error> {
     app.write("logout", viewer, |write, viewer| {
         Box::pin(async move {
             alone(write, viewer.id).await?;
-            revoke(write, session::Column::Family.eq(viewer.session)).await
+            end(write, viewer.id, viewer.session).await
         })
     })
     .await?;
+    Ok(())
+}
+
+/// Ends a session, and its open connections wherever they are.
+async fn end(write: &super::Write<'_>, member: UserId, family: FamilyId) -> Result<(), Error> {
+    if revoke(write, session::Column::Family.eq(family)).await? > 0 {
+        let id = EventId(write.new_id());
+        write.append(control::session_ended(id, member, family));
+    }
     Ok(())
 }
 

@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures_util::future::BoxFuture;
 use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _};
 
 use super::policy::{self, Action, Right, Standing};
 use super::{Error, Member};
-use crate::app::App;
 use crate::auth;
 use crate::database::Database;
 use crate::entity::{CareRequestId, EventId, UserId, assignment, care_request, stream_entry};
-use crate::live::follow::{Access, GapReason, Gate};
-use crate::live::log::{self, Entry, Extent, Place};
-use crate::live::{Cursor, Stream};
+use crate::live::gate::{Access, Reader};
+use crate::live::log::{self, Extent, Place};
+use crate::live::{Cursor, GapReason, Stream};
 
 /// What a member may read of a request's timeline: all as a party, the time of her assignments if she
 /// was its caretaker, else nothing.
@@ -93,42 +93,32 @@ async fn assigned(
     Ok(ranges)
 }
 
-/// The gate before a request's timeline: asks anew whenever entries were read.
+/// Answers what a member may read of a request's timeline.
 #[derive(Clone, Debug)]
-pub struct TimelineGate {
-    database: Database,
-    viewer: Member,
-    request: CareRequestId,
+pub struct TimelineReader {
+    /// Where that is known.
+    pub database: Database,
+    /// Who.
+    pub viewer: Member,
+    /// Of which request.
+    pub request: CareRequestId,
 }
 
-impl TimelineGate {
-    /// The gate for one reader.
-    pub fn new(app: &App, viewer: Member, request: CareRequestId) -> Self {
-        Self {
-            database: app.database.clone(),
-            viewer,
-            request,
-        }
-    }
-}
-
-impl Gate for TimelineGate {
-    async fn access(&self) -> Result<Access, DbErr> {
-        if !auth::is_alive(&self.database, &self.viewer).await? {
-            return Ok(Access::Only(Vec::new()));
-        }
-        let request = care_request::visible_to(self.viewer.id)
-            .filter(care_request::COLUMN.id.eq(self.request))
-            .one(self.database.reader())
-            .await?;
-        match request {
-            Some(request) => access(&self.database, &self.viewer, &request).await,
-            None => Ok(Access::Only(Vec::new())),
-        }
-    }
-
-    fn wants(&self, _: &Entry) -> bool {
-        true
+impl Reader for TimelineReader {
+    fn access(&self) -> BoxFuture<'_, Result<Access, DbErr>> {
+        Box::pin(async {
+            if !auth::is_active(&self.database, self.viewer.id).await? {
+                return Ok(Access::Only(Vec::new()));
+            }
+            let request = care_request::visible_to(self.viewer.id)
+                .filter(care_request::COLUMN.id.eq(self.request))
+                .one(self.database.reader())
+                .await?;
+            match request {
+                Some(request) => access(&self.database, &self.viewer, &request).await,
+                None => Ok(Access::Only(Vec::new())),
+            }
+        })
     }
 }
 

@@ -8,10 +8,11 @@ use sea_orm::{
 
 use super::session::{self, Opened};
 use super::values::{Email, Password, Text, Timezone};
-use super::{Error, Reason, Refusal};
+use super::{Error, Reason, Refusal, Write};
 use crate::app::App;
 use crate::entity::user::{BotanistStatus, Locale, Role, UserStatus};
-use crate::entity::{FamilyId, UserId, user};
+use crate::entity::{EventId, FamilyId, UserId, care_request, user};
+use crate::live::{Stream, control};
 
 /// Plants a new member can look after at the same time, until she says otherwise.
 pub const DEFAULT_CAPACITY_PLANTS: i32 = 20;
@@ -103,7 +104,8 @@ pub async fn verify_botanist(app: &App, id: UserId) -> Result<(), Error> {
     change_standing(app, "verify_botanist", id, change).await
 }
 
-/// Suspends a member: her tokens are worthless from now on, and she cannot log in.
+/// Suspends a member: her tokens are worthless from now on, her open connections end on every replica, and
+/// she cannot log in.
 pub async fn suspend(app: &App, id: UserId) -> Result<(), Error> {
     let change = user::ActiveModel {
         status: sea_orm::Set(UserStatus::Suspended),
@@ -130,15 +132,23 @@ async fn change_standing(
                 .filter(user::Column::Id.eq(*id))
                 .exec(write.transaction)
                 .await?;
-            if changed.rows_affected == 1 {
-                Ok(())
-            } else {
-                Err(Reason::NotFound.into())
+            if changed.rows_affected != 1 {
+                return Err(Reason::NotFound.into());
             }
+            write.append(control::member_changed(EventId(write.new_id()), *id));
+            write.change_access(read_by(write, *id).await?);
+            Ok(())
         })
     })
     .await?;
     Ok(())
+}
+
+/// The streams that a member may follow.
+async fn read_by(write: &Write<'_>, member: UserId) -> Result<Vec<Stream>, Error> {
+    let requests = care_request::of_party(member).all(write.transaction).await?;
+    let timelines = requests.into_iter().map(|request| Stream::Care(request.id));
+    Ok(timelines.chain([Stream::User(member), Stream::Board]).collect())
 }
 
 fn taken(error: DbErr) -> Error {

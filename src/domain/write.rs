@@ -10,12 +10,13 @@ use uuid::Uuid;
 use super::Error;
 use crate::app::App;
 use crate::clock::Clock;
+use crate::entity::care_request::CareRequestStatus;
 use crate::entity::event::EventKind;
 use crate::entity::stream_entry::Level;
 use crate::entity::{EventId, PlantId, UserId, care_request};
 use crate::live::Stream;
 use crate::live::bus::Wake;
-use crate::live::log::{self, Appended, NewEvent};
+use crate::live::log::{self, Appended, Ending, NewEvent};
 
 /// A write under way: the transaction, its time, and the events it will end with.
 pub struct Write<'t> {
@@ -24,7 +25,7 @@ pub struct Write<'t> {
     /// When the write began.
     pub now: DateTime<Utc>,
     clock: &'t Clock,
-    outbox: Mutex<Vec<NewEvent>>,
+    ending: Mutex<Ending>,
 }
 
 /// What is written, with what it is given; it captures nothing (see [`write_transaction`]).
@@ -72,7 +73,8 @@ impl Write<'_> {
     }
 
     /// Has the write end with this event. It goes to the request's timeline, unless it is about an
-    /// offer, and to the feeds of all it concerns but the one who did it.
+    /// offer, to the board if it opens the request or ends that it is open, and to the feeds of all it
+    /// concerns but the one who did it.
     pub fn record(&self, happening: &Happening<'_>) -> EventId {
         let id = EventId(self.new_id());
         let request = happening.request;
@@ -88,6 +90,7 @@ impl Write<'_> {
         feeds.sort_unstable();
         feeds.dedup();
         let timeline = in_timeline.then_some(Stream::Care(request.id));
+        let board = is_on_board(happening.kind, request.status).then_some(Stream::Board);
         let event = NewEvent {
             id,
             kind: happening.kind,
@@ -99,16 +102,53 @@ impl Write<'_> {
             traceparent: None,
             places: timeline
                 .into_iter()
+                .chain(board)
                 .chain(feeds)
                 .map(|stream| (stream, level))
                 .collect(),
         };
-        self.outbox
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(event);
+        self.append(event);
+        if changes_access(happening.kind) {
+            self.change_access([Stream::Care(request.id)]);
+        }
         id
     }
+
+    /// Has the write end with this event, in the streams that it names itself.
+    pub fn append(&self, event: NewEvent) {
+        self.ending().events.push(event);
+    }
+
+    /// Says that other members than before may read these streams: whoever follows one is authorised anew
+    /// before she gets what comes from now on.
+    pub fn change_access(&self, streams: impl IntoIterator<Item = Stream>) {
+        self.ending().access_changed.extend(streams);
+    }
+
+    fn ending(&self) -> std::sync::MutexGuard<'_, Ending> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an event is told on the board: it opens its request, or the request was open until now.
+fn is_on_board(kind: EventKind, before: CareRequestStatus) -> bool {
+    match kind {
+        EventKind::RequestPublished
+        | EventKind::RequestAccepted
+        | EventKind::RequestExpired
+        | EventKind::RequestReopened
+        | EventKind::CaretakerWithdrew => true,
+        EventKind::RequestCancelled => before == CareRequestStatus::Open,
+        _ => false,
+    }
+}
+
+/// Whether an event gives a request another caretaker, or none.
+fn changes_access(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::RequestAccepted | EventKind::RequestReopened | EventKind::CaretakerWithdrew
+    )
 }
 
 /// How loud an event is, and whether it is in the request's timeline: what all its parties may know.
@@ -126,7 +166,9 @@ fn loudness(kind: EventKind) -> (Level, bool) {
         }
         EventKind::CaretakerWithdrew => (Level::Critical, true),
         EventKind::OfferReceived | EventKind::OfferDeclined => (Level::Notice, false),
-        EventKind::OfferWithdrawn => (Level::Info, false),
+        EventKind::OfferWithdrawn | EventKind::SessionEnded | EventKind::MemberChanged => {
+            (Level::Info, false)
+        }
     }
 }
 
@@ -154,18 +196,19 @@ impl App {
                             transaction,
                             now: clock.now(),
                             clock,
-                            outbox: Mutex::default(),
+                            ending: Mutex::default(),
                         };
                         let value = work(&write, input).await?;
-                        let events = write.outbox.into_inner().unwrap_or_else(PoisonError::into_inner);
-                        let appended = log::append(transaction, clock, events).await?;
+                        let ending = write.ending.into_inner().unwrap_or_else(PoisonError::into_inner);
+                        let appended = log::append(transaction, clock, ending).await?;
                         Ok::<_, Error>((value, appended))
                     })
                 },
             )
             .await?;
-        for entry in &appended {
-            self.wake(Wake::Moved(entry.stream, entry.seq));
+        self.hub.publish(&appended);
+        for one in &appended {
+            self.bus.tell(Wake::Moved(one.stream, one.entry.seq));
         }
         Ok((value, appended))
     }

@@ -118,6 +118,14 @@ pub fn open() -> Select<Entity> {
     Entity::find().filter(COLUMN.status.eq(CareRequestStatus::Open))
 }
 
+/// A request that was published, whatever became of it since: of those that no longer are open only their
+/// ids may be told.
+pub fn on_board(id: CareRequestId) -> Select<Entity> {
+    Entity::find()
+        .filter(COLUMN.id.eq(id))
+        .filter(COLUMN.status.ne(CareRequestStatus::Draft))
+}
+
 /// Only requests with these plants.
 pub fn with_plants(plants: impl IntoIterator<Item = super::PlantId>) -> Select<Entity> {
     use super::care_request_plant as link;

@@ -47,4 +47,8 @@ pub enum EventKind {
     EndedEarly,
     CareRecorded,
     CommentAdded,
+    /// In the control stream only: a session ended; the subject is its family.
+    SessionEnded,
+    /// In the control stream only: a member's standing changed; the subject is the member.
+    MemberChanged,
 }

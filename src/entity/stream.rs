@@ -13,6 +13,8 @@ pub struct Model {
     /// The newest entry that was trimmed away; 0 while none was.
     pub floor_seq: i64,
     pub last_recorded_at: DateTimeUtc,
+    /// How often it has changed who may read it.
+    pub access_version: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -15,6 +15,8 @@ pub struct Model {
     pub seq: i64,
     pub event_id: EventId,
     pub level: Level,
+    /// The stream's access version when it was written.
+    pub access_version: i64,
     #[sea_orm(belongs_to, from = "event_id", to = "id")]
     pub event: BelongsTo<super::event::Entity>,
 }

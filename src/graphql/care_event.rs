@@ -140,13 +140,15 @@ macro_rules! care_events {
         }
 
         impl CareEvent {
-            /// The event of a row. `seq` is its number in its request's timeline, if that is known.
-            pub fn new(row: Arc<event::Model>, seq: Option<i64>) -> Self {
+            /// The event of a row; none if it is not about care. `seq` is its number in its request's timeline, if that
+            /// is known.
+            pub fn new(row: Arc<event::Model>, seq: Option<i64>) -> Option<Self> {
                 let kind = row.kind;
                 let facts = Facts { row, seq };
-                match kind {
+                Some(match kind {
                     $(EventKind::$name => Self::$name($name(facts)),)*
-                }
+                    EventKind::SessionEnded | EventKind::MemberChanged => return None,
+                })
             }
 
             /// The row.
@@ -262,7 +264,7 @@ impl CareEvent {
         Ok(loaded(context)
             .load_one(EventKey(id))
             .await?
-            .map(|row| Self::new(row, seq)))
+            .and_then(|row| Self::new(row, seq)))
     }
 
     /// The event, if the viewer may read it where she found it: in her own feed. What was told to her alone

@@ -13,7 +13,7 @@ use super::messages;
 use crate::crypto;
 use crate::domain::{Error, Reason, Refusal};
 use crate::entity::user::Locale;
-use crate::live::follow::GapReason;
+use crate::live::GapReason;
 
 /// A top-level error. It has no `Display` on purpose: with one, async-graphql would let `?` send any
 /// error's text to the client.

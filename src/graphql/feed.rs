@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject, Subscription, Union};
-use futures_util::{Stream as AsyncStream, StreamExt as _};
+use futures_util::{Stream as AsyncStream, stream};
 
 use super::care_event::CareEvent;
 use super::connection::{Connection, ConnectionNode, PageArguments};
 use super::error::{ApiError, UserError};
+use super::live::messages::{StreamCaughtUp, StreamEnded, StreamGap, StreamPosition};
+use super::live::{Plan, Told, turn};
 use super::outcome::Outcome;
 use super::scope::{app, member, scope};
-use super::stream::{StreamCaughtUp, StreamEnded, StreamGap, StreamPosition};
 use super::timeline::{self, cursor};
-use crate::app::App;
 use crate::domain;
-use crate::domain::feed::FeedGate;
+use crate::domain::feed::MemberReader;
 use crate::entity::{UserId, event, stream_entry};
-use crate::live::follow::{Access, Message, follow};
-use crate::live::log::{self, Entry};
-use crate::live::{Cursor, Stream};
+use crate::live::gate::Access;
+use crate::live::log::Entry;
+use crate::live::{Cursor, Message, Start, Stream};
 
 /// How loud an entry of a feed is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -45,11 +45,11 @@ pub struct FeedEventDelivered {
 }
 
 impl FeedEventDelivered {
-    fn new(cursor: &Cursor, entry: Entry) -> Self {
+    fn new(cursor: &Cursor, entry: &Entry) -> Self {
         Self {
             cursor: cursor.encode(),
             level: entry.level.into(),
-            event: Arc::new(entry.event),
+            event: Arc::clone(&entry.event),
         }
     }
 }
@@ -69,9 +69,10 @@ impl FeedEventDelivered {
 
     /// The event; null if the viewer may no longer read it.
     async fn event(&self, context: &Context<'_>) -> Result<Option<CareEvent>, ApiError> {
-        CareEvent::new(Arc::clone(&self.event), None)
-            .if_readable(context)
-            .await
+        match CareEvent::new(Arc::clone(&self.event), None) {
+            Some(event) => event.if_readable(context).await,
+            None => Ok(None),
+        }
     }
 }
 
@@ -111,7 +112,7 @@ impl Feed {
         let page = timeline::page(context, stream, &arguments, &Access::All, minimum).await?;
         Ok(page.map(|entry| {
             let cursor = Cursor::after(stream, entry.seq, entry.event.id);
-            FeedEventDelivered::new(&cursor, entry)
+            Some(FeedEventDelivered::new(&cursor, &entry))
         }))
     }
 }
@@ -210,51 +211,41 @@ impl FeedSubscription {
         after: Option<String>,
         #[graphql(desc = "Only entries at least so loud.")] min_level: Option<FeedLevel>,
     ) -> Result<impl AsyncStream<Item = Result<FeedMessage, ApiError>>, ApiError> {
-        let viewer = *member(context)?;
-        let app = app(context);
-        let stream = Stream::User(viewer.id);
-        let after = match after {
-            Some(text) => cursor(&text, stream)?,
-            None => now(app, stream).await?,
+        let told = turn(context, || {
+            let viewer = *member(context)?;
+            let stream = Stream::User(viewer.id);
+            Ok(Plan {
+                stream,
+                start: match after {
+                    Some(text) => Start::After(cursor(&text, stream)?),
+                    None => Start::Now,
+                },
+                reader: Box::new(MemberReader {
+                    database: app(context).database.clone(),
+                    member: viewer.id,
+                }),
+                minimum: min_level.map(stream_entry::Level::from),
+                latest: None,
+                board: None,
+            })
+        })?;
+        let message = match told {
+            Some(Told::Live(message)) => Some(feed_message(context, message).await?),
+            _ => None,
         };
-        let scope = scope(context);
-        let gate = FeedGate {
-            database: app.database.clone(),
-            viewer,
-            minimum: min_level.map(stream_entry::Level::from),
-        };
-        let messages = follow(app.live(), stream, after, gate);
-        Ok(messages.then(move |message| async move {
-            // Each entry is resolved over rows as they are now.
-            scope.renew();
-            told(app, viewer.id, message?).await
-        }))
+        Ok(stream::iter(message.map(Ok)))
     }
 }
 
-async fn now(app: &App, stream: Stream) -> Result<Cursor, ApiError> {
-    let reader = app.database.reader();
-    let head = log::extent(reader, stream).await?.last;
-    Ok(log::cursor_at(reader, stream, head).await?)
-}
-
-async fn told(app: &App, viewer: UserId, message: Message) -> Result<FeedMessage, ApiError> {
+async fn feed_message(context: &Context<'_>, message: Message) -> Result<FeedMessage, ApiError> {
     Ok(match message {
-        Message::Entry(cursor, entry) => {
-            FeedMessage::Event(FeedEventDelivered::new(&cursor, (*entry).clone()))
-        }
+        Message::Entry { cursor, entry, .. } => FeedMessage::Event(FeedEventDelivered::new(&cursor, &entry)),
         Message::Read(_) => FeedMessage::Read(FeedReadMoved {
-            unread: domain::feed::unread(&app.database, viewer).await?,
+            unread: domain::feed::unread(&app(context).database, member(context)?.id).await?,
         }),
-        Message::CaughtUp(cursor) => FeedMessage::CaughtUp(StreamCaughtUp {
-            cursor: cursor.encode(),
-        }),
-        Message::Position(cursor) => FeedMessage::Position(StreamPosition {
-            cursor: cursor.encode(),
-        }),
+        Message::CaughtUp(cursor) => FeedMessage::CaughtUp(StreamCaughtUp::new(&cursor)),
+        Message::Position(cursor) => FeedMessage::Position(StreamPosition::new(&cursor)),
         Message::Gap { from, to, reason } => FeedMessage::Gap(StreamGap::new(&from, &to, reason)),
-        Message::Ended(reason) => FeedMessage::Ended(StreamEnded {
-            reason: reason.into(),
-        }),
+        Message::Ended(reason) => FeedMessage::Ended(StreamEnded::new(reason)),
     })
 }

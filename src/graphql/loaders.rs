@@ -23,7 +23,7 @@ use crate::entity::{
     CareRecordId, CareRequestId, CommentId, EventId, OfferId, PlantId, UserId, care_record, care_request,
     care_request_plant, comment, event, offer, plant, stream_entry, user,
 };
-use crate::live::follow::Access;
+use crate::live::gate::Access;
 
 /// The loaders of one request, or of one event of a subscription.
 pub type Loaders = DataLoader<Reader, HashMapCache>;

@@ -9,6 +9,7 @@ pub mod error;
 pub mod feed;
 pub mod lexical;
 pub mod limits;
+pub mod live;
 pub mod loaders;
 pub mod messages;
 pub mod node;
@@ -18,24 +19,22 @@ pub mod plant;
 pub mod scalars;
 pub mod scope;
 pub mod session;
-pub mod stream;
 pub mod timeline;
 pub mod user;
 
-use std::any::TypeId;
 use std::sync::Arc;
 
-use async_graphql::futures_util::stream::{BoxStream, StreamExt as _, once};
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
-
+use async_graphql::futures_util::StreamExt as _;
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{
-    Data, Executor, IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions,
-    Schema, SchemaBuilder,
+    IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema,
+    SchemaBuilder, ValidationMode,
 };
 
 use self::error::{ApiError, Exceeded, with_codes};
 use self::limits::Costs;
-use self::scope::{Caller, Scope, Session};
+use self::live::{Groups, Stage};
+use self::scope::{Caller, Scope};
 use crate::app::App;
 
 /// What can be asked.
@@ -71,9 +70,23 @@ type PlantCareSchema = Schema<Query, Mutation, Subscription>;
 #[derive(Clone)]
 pub struct Api {
     schema: PlantCareSchema,
+    /// The same, for what has been validated before.
+    teller: PlantCareSchema,
+    groups: Arc<Groups>,
     costs: Arc<Costs>,
     sdl: Arc<str>,
     app: App,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It reads.
+    Query,
+    /// It changes.
+    Mutation,
+    /// It follows.
+    Subscription,
 }
 
 /// The schema's text: what `plant-care schema` prints.
@@ -112,13 +125,16 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
 impl Api {
     /// Builds the schema over a process.
     pub fn new(app: App) -> Result<Self, async_graphql::parser::Error> {
-        let mut builder = builder().data(app.clone());
+        let mut strict = builder().data(app.clone());
         if !app.config.introspection {
-            builder = builder.disable_suggestions();
+            strict = strict.disable_suggestions();
         }
+        let fast = builder().data(app.clone()).validation_mode(ValidationMode::Fast);
         let sdl = sdl();
         Ok(Self {
-            schema: builder.finish(),
+            schema: strict.finish(),
+            teller: fast.finish(),
+            groups: Arc::default(),
             costs: Arc::new(Costs::of_schema(&sdl)?),
             sdl: sdl.into(),
             app,
@@ -145,7 +161,39 @@ impl Api {
         if let Ok(response) = tokio::time::timeout(limit, self.schema.execute(request)).await {
             return with_codes(response);
         }
-        let seconds = usize::try_from(limit.as_secs()).unwrap_or(usize::MAX);
+        self.out_of_time()
+    }
+
+    /// What a request asks for.
+    pub fn kind(&self, request: &mut Request) -> Result<Kind, Box<Response>> {
+        let name = request.operation_name.clone();
+        let document = self.parse(request)?;
+        Ok(match live::operation(document, name.as_deref()) {
+            Ok(operation) => match operation.node.ty {
+                OperationType::Query => Kind::Query,
+                OperationType::Mutation => Kind::Mutation,
+                OperationType::Subscription => Kind::Subscription,
+            },
+            // What is wrong with it is told when it is run.
+            Err(_) => Kind::Query,
+        })
+    }
+
+    /// Resolves one message of a subscription that was opened before; nothing if there is nothing to tell.
+    async fn tell(&self, request: Request, caller: Caller, stage: Arc<Stage>) -> Option<Response> {
+        let request = request
+            .data(Scope::new(caller, self.app.database.clone()))
+            .data(stage);
+        let mut answers = self.teller.execute_stream(request);
+        let limit = self.app.config.limits.operation;
+        match tokio::time::timeout(limit, answers.next()).await {
+            Ok(answer) => answer,
+            Err(_) => Some(self.out_of_time()),
+        }
+    }
+
+    fn out_of_time(&self) -> Response {
+        let seconds = usize::try_from(self.app.config.limits.operation.as_secs()).unwrap_or(usize::MAX);
         ApiError::LimitExceeded(Exceeded {
             limit: "OPERATION_SECONDS",
             value: seconds,
@@ -154,34 +202,13 @@ impl Api {
         .into_response()
     }
 
-    /// Follows a subscription; what is not one is run, and its answer the only one.
-    async fn follow(
-        self,
-        mut request: Request,
-        session: Option<Arc<Session>>,
-    ) -> BoxStream<'static, Response> {
-        let caller = match session {
-            Some(session) => session.caller(&self.app).await,
-            None => Ok(Caller::nobody()),
-        };
-        let caller = match caller {
-            Ok(caller) => caller,
-            Err(error) => return answer(error.into_response()),
-        };
-        let is_subscription = match self.parse(&mut request) {
-            Ok(document) => document
-                .operations
-                .iter()
-                .any(|(_, operation)| is_subscription(&operation.node)),
-            Err(response) => return answer(*response),
-        };
-        if !is_subscription {
-            return answer(self.run(request, caller).await);
-        }
-        match self.admit(request, caller) {
-            Ok(request) => self.schema.execute_stream(request).map(with_codes).boxed(),
-            Err(response) => answer(*response),
-        }
+    /// What subscriptions share.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    fn schema(&self) -> &PlantCareSchema {
+        &self.schema
     }
 
     /// Parses a request's document, if its text is within the limits.
@@ -195,8 +222,17 @@ impl Api {
 
     /// Refuses what exceeds a limit, and gives the operation its scope.
     fn admit(&self, mut request: Request, caller: Caller) -> Result<Request, Box<Response>> {
+        self.check(&mut request)?;
+        if !self.app.config.introspection {
+            request.introspection_mode = IntrospectionMode::Disabled;
+        }
+        Ok(request.data(Scope::new(caller, self.app.database.clone())))
+    }
+
+    /// Refuses what exceeds a limit.
+    fn check(&self, request: &mut Request) -> Result<(), Box<Response>> {
         let variables = request.variables.clone();
-        let document = self.parse(&mut request)?;
+        let document = self.parse(request)?;
         // All operations have to be within the limits: whichever runs, all of them are validated.
         for (_, operation) in document.operations.iter() {
             let measured = self
@@ -206,32 +242,6 @@ impl Api {
                 return Err(Box::new(ApiError::LimitExceeded(exceeded).into_response()));
             }
         }
-        if !self.app.config.introspection {
-            request.introspection_mode = IntrospectionMode::Disabled;
-        }
-        Ok(request.data(Scope::new(caller, self.app.database.clone())))
+        Ok(())
     }
-}
-
-impl Executor for Api {
-    async fn execute(&self, request: Request) -> Response {
-        // The transports call `run`; whoever comes this way is nobody in particular.
-        self.run(request, Caller::nobody()).await
-    }
-
-    fn execute_stream(&self, request: Request, data: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let session = data
-            .as_ref()
-            .and_then(|data| data.get(&TypeId::of::<Arc<Session>>()));
-        let session = session.and_then(|session| session.downcast_ref()).cloned();
-        once(self.clone().follow(request, session)).flatten().boxed()
-    }
-}
-
-fn answer(response: Response) -> BoxStream<'static, Response> {
-    once(std::future::ready(response)).boxed()
-}
-
-fn is_subscription(operation: &OperationDefinition) -> bool {
-    operation.ty == OperationType::Subscription
 }

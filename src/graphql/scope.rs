@@ -7,7 +7,6 @@ use async_graphql::Context;
 use super::error::ApiError;
 use super::loaders::{self, Loaders};
 use crate::app::App;
-use crate::auth::{self, AuthError};
 use crate::database::Database;
 use crate::domain::{Member, Viewer};
 use crate::entity::user::Locale;
@@ -19,30 +18,6 @@ pub struct Caller {
     pub viewer: Viewer,
     /// The language that the client asked for; a member's own comes first.
     pub accepts: Locale,
-}
-
-/// Who opened a websocket: asked anew for every operation, because tokens expire and sessions end while it
-/// is open.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// The `authorization` of `connection_init`.
-    pub authorization: Option<String>,
-    /// The language that the client asked for.
-    pub accepts: Locale,
-}
-
-impl Session {
-    /// The caller now.
-    pub async fn caller(&self, app: &App) -> Result<Caller, ApiError> {
-        match auth::authenticate(app, self.authorization.as_deref()).await {
-            Ok(viewer) => Ok(Caller {
-                viewer,
-                accepts: self.accepts,
-            }),
-            Err(AuthError::Invalid) => Err(ApiError::Unauthenticated),
-            Err(AuthError::Unavailable(error)) => Err(error.into()),
-        }
-    }
 }
 
 impl Caller {

@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::scope::app;
 use crate::domain;
 use crate::entity::stream_entry::Level;
-use crate::live::follow::Access;
+use crate::live::gate::Access;
 use crate::live::log::{self, Entry, Wanted};
 use crate::live::{Cursor, Stream};
 
@@ -24,11 +24,11 @@ pub struct StreamPage {
 
 impl StreamPage {
     /// The page as a connection of what `node` makes of the entries.
-    pub fn map<N: ConnectionNode>(self, node: impl Fn(Entry) -> N) -> Connection<N> {
+    pub fn map<N: ConnectionNode>(self, node: impl Fn(Entry) -> Option<N>) -> Connection<N> {
         let entries = self
             .entries
             .into_iter()
-            .map(|(cursor, entry)| (cursor.encode(), node(entry)))
+            .filter_map(|(cursor, entry)| Some((cursor.encode(), node(entry)?)))
             .collect();
         Connection::new(
             entries,

@@ -54,6 +54,8 @@ impl Cursor {
         let (kind, id) = match self.stream {
             Stream::Care(id) => (b'c', id.0),
             Stream::User(id) => (b'u', id.0),
+            Stream::Board => (b'b', Uuid::nil()),
+            Stream::Control => (b'x', Uuid::nil()),
         };
         let mut bytes = Vec::with_capacity(33);
         bytes.push(kind);
@@ -73,6 +75,7 @@ impl Cursor {
         let named = match kind {
             b'c' => Stream::Care(CareRequestId(id)),
             b'u' => Stream::User(UserId(id)),
+            b'b' if id.is_nil() => Stream::Board,
             _ => return None,
         };
         let cursor = Self {

@@ -1,95 +1,186 @@
-//! The hub: tells this process's subscribers that their stream has moved.
+//! The hub: the streams that somebody in this process follows, and what is known of them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait as _, FromQueryResult, JoinType, QueryFilter as _, QuerySelect as _,
 };
-use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::Stream;
+use super::control::Control;
+use super::log::{Appended, Entry};
+use super::reminders::Reminders;
+use super::ring::ENTRY_BYTES;
+use super::topic::{Known, Topic};
+use super::{Seat, Stream};
+use crate::clock::Clock;
+use crate::database::Database;
 use crate::entity::{read_cursor, stream};
 
 /// Streams asked for in one anti-entropy statement.
 const STREAMS_A_STATEMENT: usize = 500;
-
-/// What is known of a stream; a change of it wakes the subscribers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// The newest entry's number.
-    pub last: i64,
-    /// How far its member has read it; feeds only.
-    pub read: i64,
-}
+/// How long a stream that nobody follows any more is kept: whoever lost her connection comes back soon.
+const KEPT_FOR: Duration = Duration::from_mins(1);
+/// What all streams together may keep in memory.
+const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// The streams that somebody in this process follows.
 ///
-/// It carries no event: a subscriber that is woken reads the log from its own position, so a lost or
-/// doubled wake-up loses or doubles nothing.
-#[derive(Debug, Default)]
+/// A subscriber is a position and a wake-up, nothing else: woken, it reads the log from its own
+/// position, so a lost or doubled wake-up loses or doubles nothing.
+#[derive(Debug)]
 pub struct Hub {
-    streams: Mutex<HashMap<Stream, watch::Sender<Known>>>,
+    database: Database,
+    topics: Mutex<HashMap<Stream, Arc<Topic>>>,
+    /// Deadlines of connections and subscribers.
+    pub reminders: Reminders,
+    /// What ends sessions.
+    pub control: Arc<Control>,
+    waiting_for_database: Mutex<Vec<Weak<Seat>>>,
+    rescued: AtomicU64,
 }
 
 impl Hub {
-    /// Joins the subscribers of a stream. Join first, then read the log: whatever is appended in
-    /// between wakes.
-    pub fn join(&self, stream: Stream) -> watch::Receiver<Known> {
-        self.lock().entry(stream).or_default().subscribe()
+    /// A hub over a database.
+    pub fn new(database: Database, clock: Clock, stop: CancellationToken) -> Self {
+        let topic = Arc::new(Topic::new(Stream::Control, database.clone()));
+        let topics = HashMap::from([(Stream::Control, Arc::clone(&topic))]);
+        Self {
+            database,
+            topics: Mutex::new(topics),
+            reminders: Reminders::new(clock),
+            control: Arc::new(Control::new(topic, stop)),
+            waiting_for_database: Mutex::default(),
+            rescued: AtomicU64::new(0),
+        }
+    }
+
+    /// A stream to follow. Join it first, then read it: whatever is appended in between wakes.
+    pub fn topic(&self, stream: Stream) -> Arc<Topic> {
+        let mut topics = self.topics();
+        let topic = topics
+            .entry(stream)
+            .or_insert_with(|| Arc::new(Topic::new(stream, self.database.clone())));
+        Arc::clone(topic)
+    }
+
+    /// Takes what this process has just committed.
+    pub fn publish(&self, appended: &[Appended]) {
+        for together in appended.chunk_by(|one, next| one.stream == next.stream) {
+            let Some(topic) = self.followed(together[0].stream) else {
+                continue;
+            };
+            let entries: Vec<Arc<Entry>> = together.iter().map(|one| Arc::clone(&one.entry)).collect();
+            topic.publish(&entries);
+        }
     }
 
     /// Says that a stream has reached `last`. What is already known is no news.
     pub fn moved(&self, stream: Stream, last: i64) {
-        self.learn(stream, Known { last, read: 0 });
+        let news = Known {
+            last,
+            ..Known::default()
+        };
+        self.learn(stream, news);
     }
 
     /// Says that a feed was read up to `read`.
     pub fn read(&self, stream: Stream, read: i64) {
-        self.learn(stream, Known { last: 0, read });
-    }
-
-    fn learn(&self, stream: Stream, news: Known) -> bool {
-        let streams = self.lock();
-        let Some(known) = streams.get(&stream) else {
-            return false;
+        let news = Known {
+            read,
+            ..Known::default()
         };
-        known.send_if_modified(|known| {
-            let next = Known {
-                last: known.last.max(news.last),
-                read: known.read.max(news.read),
-            };
-            std::mem::replace(known, next) != next
-        })
+        self.learn(stream, news);
     }
 
-    /// Learns what the database knows of one stream.
-    pub async fn refresh(&self, connection: &impl ConnectionTrait, stream: Stream) -> Result<(), DbErr> {
-        for (stream, known) in heads(connection, &[stream]).await? {
-            self.learn(stream, known);
+    fn learn(&self, stream: Stream, news: Known) {
+        if let Some(topic) = self.followed(stream) {
+            topic.learn(news);
         }
-        Ok(())
     }
 
-    /// Compares what is known of the followed streams with the database, wakes those that have moved
-    /// unnoticed, and forgets the streams that nobody follows any more. Says how many it woke.
-    pub async fn catch_up(&self, connection: &impl ConnectionTrait) -> Result<usize, DbErr> {
-        let followed: Vec<Stream> = {
-            let mut streams = self.lock();
-            streams.retain(|_, known| known.receiver_count() > 0);
-            streams.keys().copied().collect()
-        };
-        let mut woken = 0;
-        for streams in followed.chunks(STREAMS_A_STATEMENT) {
-            for (stream, known) in heads(connection, streams).await? {
-                woken += usize::from(self.learn(stream, known));
+    fn followed(&self, stream: Stream) -> Option<Arc<Topic>> {
+        self.topics().get(&stream).cloned()
+    }
+
+    /// Has a subscriber look again when the database answers again.
+    pub fn wake_with_database(&self, seat: &Arc<Seat>) {
+        self.waiting_for_database
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::downgrade(seat));
+    }
+
+    /// Compares what is known of the followed streams with the database, and wakes those that have moved
+    /// unnoticed. Says how many.
+    pub async fn catch_up(&self) -> Result<usize, DbErr> {
+        let followed: Vec<_> = self.topics().values().cloned().collect();
+        let mut rescued = 0;
+        for topics in followed.chunks(STREAMS_A_STATEMENT) {
+            let asked = Instant::now();
+            let before: Vec<_> = topics.iter().map(|topic| topic.known().1).collect();
+            let streams: Vec<_> = topics.iter().map(|topic| topic.stream()).collect();
+            let heads: HashMap<_, _> = heads(self.database.reader(), &streams)
+                .await?
+                .into_iter()
+                .collect();
+            for (topic, before) in topics.iter().zip(before) {
+                let found = heads.get(&topic.stream()).copied().unwrap_or_default();
+                rescued += usize::from(topic.compare(asked, before, found));
             }
         }
-        Ok(woken)
+        self.rescued.fetch_add(rescued as u64, Ordering::Relaxed);
+        self.forget_old();
+        let waiting = std::mem::take(
+            &mut *self
+                .waiting_for_database
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        for seat in waiting.iter().filter_map(Weak::upgrade) {
+            seat.wake();
+        }
+        Ok(rescued)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Stream, watch::Sender<Known>>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Streams that had moved without a wake-up, so far.
+    pub fn rescued(&self) -> u64 {
+        self.rescued.load(Ordering::Relaxed)
+    }
+
+    /// Entries that are kept in memory.
+    pub fn kept(&self) -> usize {
+        self.topics().values().map(|topic| topic.kept()).sum()
+    }
+
+    /// Forgets the streams that nobody has followed for a while, and if more is kept than may be, what was
+    /// kept of those that were left longest ago, then of any.
+    fn forget_old(&self) {
+        let mut topics = self.topics();
+        topics.retain(|stream, topic| {
+            *stream == Stream::Control || topic.left_at().is_none_or(|left| left.elapsed() < KEPT_FOR)
+        });
+        let mut kept: usize = topics.values().map(|topic| topic.kept()).sum();
+        if kept * ENTRY_BYTES <= KEPT_BYTES {
+            return;
+        }
+        let mut by_age: Vec<_> = topics.values().collect();
+        by_age.sort_by_key(|topic| topic.left_at().map_or_else(Instant::now, |left| left));
+        for topic in by_age {
+            if kept * ENTRY_BYTES <= KEPT_BYTES {
+                break;
+            }
+            kept -= topic.kept();
+            topic.forget();
+        }
+    }
+
+    fn topics(&self) -> std::sync::MutexGuard<'_, HashMap<Stream, Arc<Topic>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,10 +188,16 @@ impl Hub {
 struct Head {
     name: String,
     last_seq: i64,
+    floor_seq: i64,
+    access_version: i64,
     read_seq: Option<i64>,
 }
 
-async fn heads(connection: &impl ConnectionTrait, streams: &[Stream]) -> Result<Vec<(Stream, Known)>, DbErr> {
+/// What the database knows of streams; those in which nothing ever was are not among them.
+pub(super) async fn heads(
+    connection: &impl ConnectionTrait,
+    streams: &[Stream],
+) -> Result<Vec<(Stream, Known)>, DbErr> {
     let join: sea_orm::RelationDef = stream::Entity::belongs_to(read_cursor::Entity)
         .from(stream::Column::Name)
         .to(read_cursor::Column::Stream)
@@ -109,6 +206,8 @@ async fn heads(connection: &impl ConnectionTrait, streams: &[Stream]) -> Result<
         .select_only()
         .column(stream::Column::Name)
         .column(stream::Column::LastSeq)
+        .column(stream::Column::FloorSeq)
+        .column(stream::Column::AccessVersion)
         .column_as(read_cursor::Column::LastSeq, "read_seq")
         .join(JoinType::LeftJoin, join)
         .filter(stream::COLUMN.name.is_in(streams.iter().map(ToString::to_string)))
@@ -121,32 +220,11 @@ async fn heads(connection: &impl ConnectionTrait, streams: &[Stream]) -> Result<
             stream,
             Known {
                 last: head.last_seq,
+                floor: head.floor_seq,
+                access_version: head.access_version,
                 read: head.read_seq.unwrap_or(0),
             },
         ))
     });
     Ok(known.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::entity::CareRequestId;
-
-    #[test]
-    fn old_news_wakes_nobody() {
-        let hub = Hub::default();
-        let stream = Stream::Care(CareRequestId(Uuid::from_u128(1)));
-        let mut subscriber = hub.join(stream);
-        hub.moved(stream, 3);
-        assert!(subscriber.has_changed().unwrap());
-        assert_eq!(*subscriber.borrow_and_update(), Known { last: 3, read: 0 });
-        hub.moved(stream, 3);
-        hub.moved(stream, 2);
-        assert!(!subscriber.has_changed().unwrap());
-        hub.read(stream, 1);
-        assert_eq!(*subscriber.borrow_and_update(), Known { last: 3, read: 1 });
-    }
 }

@@ -1,6 +1,7 @@
 //! The log: appending in the writer's transaction, and reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, OnConflict, Order};
@@ -42,15 +43,22 @@ pub struct NewEvent {
     pub places: Vec<(Stream, Level)>,
 }
 
-/// The place that an event was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a transaction ends with.
+#[derive(Debug, Default)]
+pub struct Ending {
+    /// The events it collected.
+    pub events: Vec<NewEvent>,
+    /// The streams that are no longer readable by the same members as before.
+    pub access_changed: BTreeSet<Stream>,
+}
+
+/// An entry that was appended to a stream.
+#[derive(Clone, Debug)]
 pub struct Appended {
     /// The stream.
     pub stream: Stream,
-    /// Its number there.
-    pub seq: i64,
-    /// The event.
-    pub event: EventId,
+    /// The entry.
+    pub entry: Arc<Entry>,
 }
 
 /// An entry of a stream with its event.
@@ -60,8 +68,11 @@ pub struct Entry {
     pub seq: i64,
     /// How loud it is there.
     pub level: Level,
+    /// How often it had changed who may read the stream when this was written: a reader who was last
+    /// authorised before the latest change is authorised anew before she gets it.
+    pub access_version: i64,
     /// The event.
-    pub event: event::Model,
+    pub event: Arc<event::Model>,
 }
 
 /// A stream's head and floor.
@@ -75,46 +86,38 @@ pub struct Extent {
 
 /// Appends what a transaction collected: last in the transaction, and once.
 ///
-/// Each stream's counter row is raised and so locked, in the order of the streams' names: entries
-/// commit in the order of their numbers, no number is skipped, and writers cannot deadlock.
-/// `recorded_at` is taken after the locks and never goes back in a stream.
+/// Each stream's counter row is raised and so locked, in the order of the streams: entries commit in
+/// the order of their numbers, no number is skipped, and writers cannot deadlock. `recorded_at` is
+/// taken after the locks and never goes back in a stream.
 pub async fn append(
     transaction: &DatabaseTransaction,
     clock: &Clock,
-    events: Vec<NewEvent>,
+    ending: Ending,
 ) -> Result<Vec<Appended>, DbErr> {
-    if events.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut places: BTreeMap<Stream, Vec<(EventId, Level)>> = BTreeMap::new();
-    for event in &events {
+    let Ending {
+        events,
+        access_changed,
+    } = ending;
+    let mut places: BTreeMap<Stream, Vec<(usize, Level)>> = BTreeMap::new();
+    for (number, event) in events.iter().enumerate() {
         for (stream, level) in &event.places {
-            places.entry(*stream).or_default().push((event.id, *level));
+            places.entry(*stream).or_default().push((number, *level));
         }
     }
-    let mut appended = Vec::new();
-    let mut entries = Vec::new();
+    for stream in &access_changed {
+        places.entry(*stream).or_default();
+    }
     let mut newest = DateTime::<Utc>::MIN_UTC;
+    let mut heads = Vec::with_capacity(places.len());
     for (stream, added) in &places {
         let count = i64::try_from(added.len()).unwrap_or(i64::MAX);
-        let head = raise(transaction, clock, *stream, count).await?;
+        let changes = i64::from(access_changed.contains(stream));
+        let head = raise(transaction, clock, *stream, count, changes).await?;
         newest = newest.max(head.last_recorded_at);
-        for (seq, (event, level)) in (head.last_seq - count + 1..).zip(added) {
-            appended.push(Appended {
-                stream: *stream,
-                seq,
-                event: *event,
-            });
-            entries.push(
-                stream_entry::Model {
-                    stream: stream.to_string(),
-                    seq,
-                    event_id: *event,
-                    level: *level,
-                }
-                .into_active_model(),
-            );
-        }
+        heads.push((head.last_seq - count, head.access_version));
+    }
+    if events.is_empty() {
+        return Ok(Vec::new());
     }
     let recorded_at = clock.now().max(newest);
     let names = places.keys().map(ToString::to_string);
@@ -123,29 +126,69 @@ pub async fn append(
         .filter(stream::Column::Name.is_in(names))
         .exec(transaction)
         .await?;
-    let rows: Vec<_> = events
+    let events: Vec<_> = events
         .into_iter()
-        .map(|event| row(event, recorded_at).into_active_model())
+        .map(|event| Arc::new(row(event, recorded_at)))
         .collect();
-    for rows in rows.chunks(ROWS_A_STATEMENT) {
-        event::Entity::insert_many(rows.to_vec())
-            .exec_without_returning(transaction)
-            .await?;
+    let mut appended = Vec::new();
+    for ((stream, added), (before, access_version)) in places.iter().zip(heads) {
+        for (seq, (number, level)) in (before + 1..).zip(added) {
+            let event = Arc::clone(&events[*number]);
+            let entry = Entry {
+                seq,
+                level: *level,
+                access_version,
+                event,
+            };
+            appended.push(Appended {
+                stream: *stream,
+                entry: Arc::new(entry),
+            });
+        }
     }
-    for rows in entries.chunks(ROWS_A_STATEMENT) {
-        stream_entry::Entity::insert_many(rows.to_vec())
-            .exec_without_returning(transaction)
-            .await?;
-    }
+    store(transaction, &events, &appended).await?;
     Ok(appended)
 }
 
-/// Adds `count` to a stream's last number, making the stream if it is new.
+async fn store(
+    transaction: &DatabaseTransaction,
+    events: &[Arc<event::Model>],
+    appended: &[Appended],
+) -> Result<(), DbErr> {
+    for events in events.chunks(ROWS_A_STATEMENT) {
+        let rows = events
+            .iter()
+            .map(|event| event::Model::clone(event).into_active_model());
+        event::Entity::insert_many(rows)
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    for appended in appended.chunks(ROWS_A_STATEMENT) {
+        let rows = appended.iter().map(|Appended { stream, entry }| {
+            stream_entry::Model {
+                stream: stream.to_string(),
+                seq: entry.seq,
+                event_id: entry.event.id,
+                level: entry.level,
+                access_version: entry.access_version,
+            }
+            .into_active_model()
+        });
+        stream_entry::Entity::insert_many(rows)
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Adds `count` to a stream's last number and `changes` to its access version, making the stream if it
+/// is new.
 async fn raise(
     transaction: &DatabaseTransaction,
     clock: &Clock,
     stream: Stream,
     count: i64,
+    changes: i64,
 ) -> Result<stream::Model, DbErr> {
     // Not at the top: its `max` would hide the one of times.
     use sea_orm::sea_query::ExprTrait as _;
@@ -154,12 +197,17 @@ async fn raise(
         last_seq: Set(count),
         floor_seq: Set(0),
         last_recorded_at: Set(clock.now()),
+        access_version: Set(changes),
     };
-    let raised = Expr::col((stream::Entity, stream::Column::LastSeq)).add(count);
+    let raised = |column, by| Expr::col((stream::Entity, column)).add(by);
     stream::Entity::insert(fresh)
         .on_conflict(
             OnConflict::column(stream::Column::Name)
-                .value(stream::Column::LastSeq, raised)
+                .value(stream::Column::LastSeq, raised(stream::Column::LastSeq, count))
+                .value(
+                    stream::Column::AccessVersion,
+                    raised(stream::Column::AccessVersion, changes),
+                )
                 .to_owned(),
         )
         .exec_with_returning(transaction)
@@ -206,6 +254,23 @@ pub async fn read(
         minimum: None,
     };
     wanted.read(connection, limit, false).await
+}
+
+/// The entries from the first to the second number, both included.
+pub async fn between(
+    connection: &impl ConnectionTrait,
+    stream: Stream,
+    from: i64,
+    to: i64,
+) -> Result<Vec<Entry>, DbErr> {
+    let wanted = Wanted {
+        stream,
+        after: Some(from - 1),
+        before: Some(to + 1),
+        ranges: None,
+        minimum: None,
+    };
+    wanted.read(connection, u64::MAX >> 1, false).await
 }
 
 /// Which entries of a stream are wanted.
@@ -343,7 +408,8 @@ fn with_events(rows: Vec<(stream_entry::Model, Option<event::Model>)>) -> Result
             Some(event) => Ok(Entry {
                 seq: entry.seq,
                 level: entry.level,
-                event,
+                access_version: entry.access_version,
+                event: Arc::new(event),
             }),
             None => Err(DbErr::RecordNotFound(format!(
                 "the event of {} {}",

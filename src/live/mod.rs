@@ -5,17 +5,33 @@
 //! when a wake-up is, or a connection: whoever comes back reads on from where she was.
 
 pub mod bus;
+pub mod control;
 pub mod cursor;
-pub mod follow;
+pub mod gate;
 pub mod hub;
+mod latest;
+pub mod listeners;
 pub mod log;
+pub mod mailbox;
+pub mod message;
+pub mod reminders;
+pub mod retention;
+pub mod ring;
 pub mod stream;
+pub mod subscriber;
+pub mod topic;
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use sea_orm::DbErr;
 
 pub use cursor::Cursor;
 pub use hub::Hub;
+pub use mailbox::{Mailbox, Seat};
+pub use message::{EndReason, GapReason, Message};
 pub use stream::Stream;
+pub use subscriber::{Next, Start, Subscriber};
 
 use crate::app::App;
 use crate::telemetry::outage::Outage;
@@ -23,8 +39,13 @@ use crate::telemetry::outage::Outage;
 /// How often followed streams are compared with the database: what a lost wake-up costs at most.
 const ANTI_ENTROPY_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps the hub honest until the process stops.
-pub fn start(app: &App) {
+/// Begins to follow the control stream, and keeps the hub honest until the process stops. To be called
+/// before anybody is let in.
+pub async fn start(app: &App) -> Result<(), DbErr> {
+    app.hub.control.begin().await?;
+    app.tasks.spawn(Arc::clone(&app.hub.control).run());
+    let (hub, halt) = (Arc::clone(&app.hub), app.halt.clone());
+    app.tasks.spawn(async move { hub.reminders.run(halt).await });
     let app_of_task = app.clone();
     app.tasks.spawn(async move {
         let mut ticks = tokio::time::interval(ANTI_ENTROPY_EVERY);
@@ -32,10 +53,26 @@ pub fn start(app: &App) {
         let mut outage = Outage::of("following the database");
         loop {
             tokio::select! {
-                () = app_of_task.stop.cancelled() => return,
+                () = app_of_task.halt.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            outage.note(&app_of_task.hub.catch_up(app_of_task.database.reader()).await);
+            outage.note(&app_of_task.hub.catch_up().await);
         }
     });
+    Ok(())
+}
+
+/// Has all connections end, spread over `window` so that their clients do not all come back at once, and
+/// waits until they have.
+pub async fn drain(hub: &Hub, window: Duration) {
+    let listeners = &hub.control.listeners;
+    listeners.open.close();
+    let mailboxes = listeners.mailboxes();
+    let steps = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
+    let began = tokio::time::Instant::now();
+    for (mailbox, step) in mailboxes.iter().zip(0..) {
+        tokio::time::sleep_until(began + window / steps * step).await;
+        mailbox.end(mailbox::Ending::Drained);
+    }
+    listeners.open.wait().await;
 }

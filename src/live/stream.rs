@@ -9,13 +9,17 @@ use crate::entity::{CareRequestId, UserId};
 
 /// One log: who writes to it and who may read it is said by its name.
 ///
-/// Ordered as text, because writers take the streams' locks in this order.
+/// Ordered, because writers take the streams' locks in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stream {
     /// The timeline of one care request, for its parties.
     Care(CareRequestId),
     /// One member's feed.
     User(UserId),
+    /// What is open, and what no longer is; for all members.
+    Board,
+    /// Sessions and members that are no longer what they were; followed by every process.
+    Control,
 }
 
 impl fmt::Display for Stream {
@@ -23,6 +27,8 @@ impl fmt::Display for Stream {
         match self {
             Self::Care(id) => write!(f, "care:{id}"),
             Self::User(id) => write!(f, "user:{id}"),
+            Self::Board => f.write_str("board"),
+            Self::Control => f.write_str("control"),
         }
     }
 }
@@ -31,6 +37,11 @@ impl FromStr for Stream {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
+        match name {
+            "board" => return Ok(Self::Board),
+            "control" => return Ok(Self::Control),
+            _ => {}
+        }
         let (kind, id) = name.split_once(':').ok_or(())?;
         let id = Uuid::try_parse(id).map_err(|_| ())?;
         match kind {

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use sea_orm::DbErr;
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -17,6 +19,9 @@ use crate::app::App;
 use crate::config::Config;
 use crate::graphql::Api;
 use crate::{jobs, live};
+
+/// How much of `DRAIN_SECONDS` the closing of connections is spread over; the rest is for their last words.
+const DRAIN_SHARE: f32 = 0.7;
 
 /// Why serving could not begin or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +37,9 @@ pub enum ServeError {
     /// The schema's own text could not be read back.
     #[error("the GraphQL schema cannot be measured: {0}")]
     Schema(#[from] async_graphql::parser::Error),
+    /// The log could not be read.
+    #[error("the log cannot be followed: {0}")]
+    Log(#[from] DbErr),
     /// Accepting connections failed.
     #[error("serving failed: {0}")]
     Serve(#[from] io::Error),
@@ -52,16 +60,23 @@ pub async fn listen(config: &Config) -> Result<TcpListener, ServeError> {
 /// requests finish, and ends what does not within `DRAIN_SECONDS`.
 pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     let api = Api::new(app.clone())?;
-    live::start(&app);
+    live::start(&app).await?;
     jobs::start(&app);
+    forget_answers(&app, api.clone());
     let stop = app.stop.clone();
     let accepting = axum::serve(listener, router(api)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let finish = async {
         stop.cancelled().await;
         tokio::time::sleep(app.config.drain).await;
     };
+    let drained = async {
+        stop.cancelled().await;
+        live::drain(&app.hub, app.config.drain.mul_f32(DRAIN_SHARE)).await;
+        Ok(())
+    };
     let finished = async {
-        accepting.await?;
+        tokio::try_join!(accepting, drained)?;
+        app.halt.cancel();
         app.tasks.close();
         app.tasks.wait().await;
         Ok::<_, io::Error>(())
@@ -74,6 +89,20 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
         tracing::warn!(%error, "the database was not closed cleanly");
     }
     Ok(())
+}
+
+/// Keeps no answer of a subscription for longer than it is shared.
+fn forget_answers(app: &App, api: Api) {
+    let halt = app.halt.clone();
+    app.tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                () = halt.cancelled() => return,
+                _ = ticks.tick() => api.groups().forget_old(),
+            }
+        }
+    });
 }
 
 /// Every address the public listener answers.

@@ -11,7 +11,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use uuid::Uuid;
 
 pub use self::mutation::{CareRequestMutation, CareRequestPayload};
-pub use self::query::CareRequestQuery;
+pub use self::query::{CareRequestQuery, NearInput};
 pub use self::subscription::CareRequestSubscription;
 use super::care_event::CareEvent;
 use super::comment::Comment;
@@ -29,7 +29,7 @@ use super::user::User;
 use crate::domain::policy::{self, Action, Right, Standing};
 use crate::entity::{CareRequestId, care_request};
 use crate::live::Stream;
-use crate::live::follow::Access;
+use crate::live::gate::Access;
 
 /// Where the plants are looked after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -296,6 +296,6 @@ impl CareRequest {
             return Ok(Connection::empty());
         }
         let page = timeline::page(context, Stream::Care(self.0.id), &arguments, &access, None).await?;
-        Ok(page.map(|entry| CareEvent::new(Arc::new(entry.event), Some(entry.seq))))
+        Ok(page.map(|entry| CareEvent::new(entry.event, Some(entry.seq))))
     }
 }

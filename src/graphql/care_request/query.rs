@@ -149,7 +149,7 @@ async fn list(
 }
 
 /// The area that an argument describes; there is no payload to put a refusal of it into.
-fn area(context: &Context<'_>, input: &NearInput) -> Result<sea_orm::Condition, ApiError> {
+pub(super) fn area(context: &Context<'_>, input: &NearInput) -> Result<sea_orm::Condition, ApiError> {
     let parsed = Cell::parse("cell", &input.cell).and_then(|cell| {
         let radius = within("radiusKm", input.radius_km, 1, near::RADIUS_KM_MAXIMUM)?;
         Ok(near::condition(&cell, radius))

@@ -2,7 +2,7 @@
 
 use async_graphql::{Enum, SimpleObject};
 
-use crate::live::follow;
+use crate::live;
 
 /// The replay has reached the present; what follows happens from now on. Sent once.
 #[derive(Clone, SimpleObject)]
@@ -38,7 +38,7 @@ pub struct StreamEnded {
 
 /// Why entries are not to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "follow::GapReason")]
+#[graphql(remote = "live::GapReason")]
 pub enum GapReason {
     /// They were older than what is kept.
     Trimmed,
@@ -48,7 +48,7 @@ pub enum GapReason {
 
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "follow::EndReason")]
+#[graphql(remote = "live::EndReason")]
 pub enum EndReason {
     /// The viewer may not read on.
     AccessLost,
@@ -56,9 +56,33 @@ pub enum EndReason {
     TrimmedAway,
 }
 
+impl StreamCaughtUp {
+    /// The replay has reached a position.
+    pub fn new(cursor: &live::Cursor) -> Self {
+        let cursor = cursor.encode();
+        Self { cursor }
+    }
+}
+
+impl StreamPosition {
+    /// A position.
+    pub fn new(cursor: &live::Cursor) -> Self {
+        let cursor = cursor.encode();
+        Self { cursor }
+    }
+}
+
+impl StreamEnded {
+    /// The end, and why.
+    pub fn new(reason: live::EndReason) -> Self {
+        let reason = reason.into();
+        Self { reason }
+    }
+}
+
 impl StreamGap {
     /// A gap between two positions.
-    pub fn new(from: &crate::live::Cursor, to: &crate::live::Cursor, reason: follow::GapReason) -> Self {
+    pub fn new(from: &live::Cursor, to: &live::Cursor, reason: live::GapReason) -> Self {
         Self {
             from: from.encode(),
             to: to.encode(),

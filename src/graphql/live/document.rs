@@ -1,0 +1,256 @@
+//! The document of a subscription, made ready to be run again and again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use async_graphql::parser::types::{
+    Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition,
+    Selection, SelectionSet,
+};
+use async_graphql::{Name, Positioned, Request};
+use async_graphql_value::Value;
+
+use crate::crypto;
+use crate::graphql::error::ApiError;
+
+/// A document whose one operation is a subscription to one field.
+pub(super) struct Document {
+    /// What it says: its text and the operation's name, hashed.
+    pub fingerprint: [u8; 32],
+    /// What is run.
+    pub executable: ExecutableDocument,
+    /// The variable that says where to begin, if nothing else uses it.
+    pub after: Option<String>,
+    /// Whether what it is told is the same for every reader.
+    pub is_shareable: bool,
+}
+
+/// The documents that are in use: thousands of subscribers send the same one.
+#[derive(Default)]
+pub(super) struct Documents(Mutex<HashMap<[u8; 32], Weak<Document>>>);
+
+impl Documents {
+    /// The document of a request that was parsed before.
+    pub(super) fn of(&self, request: &mut Request) -> Result<Arc<Document>, ApiError> {
+        let name = request.operation_name.as_deref().unwrap_or_default();
+        let fingerprint = crypto::sha256_of(&[request.query.as_bytes(), &[0], name.as_bytes()]);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(document) = kept.get(&fingerprint).and_then(Weak::upgrade) {
+            return Ok(document);
+        }
+        let document = Arc::new(Document::new(fingerprint, request)?);
+        if kept.len() == kept.capacity() {
+            kept.retain(|_, document| document.strong_count() > 0);
+        }
+        kept.insert(fingerprint, Arc::downgrade(&document));
+        Ok(document)
+    }
+}
+
+impl Document {
+    fn new(fingerprint: [u8; 32], request: &mut Request) -> Result<Self, ApiError> {
+        let operation_name = request.operation_name.clone();
+        let query = request.query.clone();
+        let parsed = request
+            .parsed_query()
+            .map_err(|error| ApiError::BadRequest(error.message))?;
+        let operation = operation(parsed, operation_name.as_deref())?;
+        let field = only_field(&operation.node.selection_set.node, &parsed.fragments)?;
+        let after = after_variable(&field.node, &query);
+        let is_shareable = super::sharing::is_shareable(&field.node, &parsed.fragments);
+        let mut operation = operation.clone();
+        operation.node.selection_set.node.items =
+            vec![Positioned::new(Selection::Field(field.clone()), field.pos)];
+        let mut used = HashSet::new();
+        note_used(&field.node.selection_set.node, &parsed.fragments, &mut used);
+        let fragments = parsed.fragments.iter().filter(|(name, _)| used.contains(*name));
+        let executable = ExecutableDocument {
+            fragments: fragments
+                .map(|(name, fragment)| (name.clone(), fragment.clone()))
+                .collect(),
+            operations: DocumentOperations::Single(operation),
+        };
+        Ok(Self {
+            fingerprint,
+            executable,
+            after,
+            is_shareable,
+        })
+    }
+}
+
+/// The operation that a request is about.
+pub(crate) fn operation<'d>(
+    document: &'d ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'d Positioned<OperationDefinition>, ApiError> {
+    let found = match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Some(operation),
+        (DocumentOperations::Single(_), Some(_)) => None,
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
+        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+            operations.values().next()
+        }
+        (DocumentOperations::Multiple(_), None) => None,
+    };
+    found.ok_or_else(|| {
+        ApiError::BadRequest(match name {
+            Some(name) => format!("There is no operation named {name}."),
+            None => "Say which operation to run: operationName is missing.".to_owned(),
+        })
+    })
+}
+
+type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
+/// The one field of a subscription (specification, section 5.2.4), with the conditions of the fragments
+/// that it was found in.
+fn only_field(set: &SelectionSet, fragments: &Fragments) -> Result<Positioned<Field>, ApiError> {
+    let mut fields = Vec::new();
+    collect(set, fragments, &[], &mut HashSet::new(), &mut fields);
+    match <[_; 1]>::try_from(fields) {
+        Ok([field]) => Ok(field),
+        Err(_) => Err(ApiError::BadRequest(
+            "A subscription selects exactly one field.".to_owned(),
+        )),
+    }
+}
+
+fn collect<'d>(
+    set: &'d SelectionSet,
+    fragments: &'d Fragments,
+    conditions: &[Positioned<Directive>],
+    seen: &mut HashSet<&'d Name>,
+    fields: &mut Vec<Positioned<Field>>,
+) {
+    for item in &set.items {
+        let (own, inner) = match &item.node {
+            Selection::Field(field) => {
+                let mut field = field.clone();
+                field.node.directives.extend_from_slice(conditions);
+                fields.push(field);
+                continue;
+            }
+            Selection::InlineFragment(fragment) => {
+                (&fragment.node.directives, Some(&fragment.node.selection_set.node))
+            }
+            Selection::FragmentSpread(spread) => {
+                let name = &spread.node.fragment_name.node;
+                let fragment = fragments.get(name).filter(|_| seen.insert(name));
+                (
+                    &spread.node.directives,
+                    fragment.map(|fragment| &fragment.node.selection_set.node),
+                )
+            }
+        };
+        if let Some(inner) = inner {
+            let conditions: Vec<_> = conditions.iter().chain(own).cloned().collect();
+            collect(inner, fragments, &conditions, seen, fields);
+        }
+    }
+}
+
+fn note_used(set: &SelectionSet, fragments: &Fragments, used: &mut HashSet<Name>) {
+    for item in &set.items {
+        match &item.node {
+            Selection::Field(field) => note_used(&field.node.selection_set.node, fragments, used),
+            Selection::InlineFragment(fragment) => {
+                note_used(&fragment.node.selection_set.node, fragments, used);
+            }
+            Selection::FragmentSpread(spread) => {
+                let name = &spread.node.fragment_name.node;
+                if used.insert(name.clone())
+                    && let Some(fragment) = fragments.get(name)
+                {
+                    note_used(&fragment.node.selection_set.node, fragments, used);
+                }
+            }
+        }
+    }
+}
+
+/// The variable of the argument `after`, if it is used for nothing else: subscribers that differ in it
+/// alone are told the same.
+fn after_variable(field: &Field, query: &str) -> Option<String> {
+    let Value::Variable(name) = &field.get_argument("after")?.node else {
+        return None;
+    };
+    // Where it is declared, and where it is used.
+    (uses(query, name) == 2).then(|| name.to_string())
+}
+
+fn uses(query: &str, variable: &str) -> usize {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    query
+        .match_indices('$')
+        .filter(|(at, _)| {
+            query[at + 1..]
+                .strip_prefix(variable)
+                .is_some_and(|rest| !rest.as_bytes().first().is_some_and(is_name))
+        })
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(query: &str) -> Result<Document, ApiError> {
+        Document::new([0; 32], &mut Request::new(query))
+    }
+
+    #[test]
+    fn a_subscription_has_one_field_wherever_it_stands() {
+        for (query, fits) in [
+            ("subscription { myFeed { __typename } }", true),
+            (
+                "subscription { ...f } fragment f on Subscription { myFeed { __typename } }",
+                true,
+            ),
+            (
+                "subscription { ... @include(if: true) { myFeed { __typename } } }",
+                true,
+            ),
+            (
+                "subscription { a: myFeed { __typename } b: myFeed { __typename } }",
+                false,
+            ),
+            ("subscription { ...f } fragment f on Subscription { ...f }", false),
+            ("subscription { ...nowhere }", false),
+        ] {
+            assert_eq!(document(query).is_ok(), fits, "{query}");
+        }
+    }
+
+    #[test]
+    fn what_was_moved_out_of_a_fragment_leaves_no_unused_one() {
+        let query = "subscription($yes: Boolean!) { ...root @include(if: $yes) }
+            fragment root on Subscription { myFeed { ...message } }
+            fragment message on FeedMessage { __typename }";
+        let document = document(query).unwrap();
+        let names: Vec<_> = document.executable.fragments.keys().map(Name::as_str).collect();
+        assert_eq!(names, ["message"]);
+        let (_, operation) = document.executable.operations.iter().next().unwrap();
+        match &operation.node.selection_set.node.items[0].node {
+            Selection::Field(field) => assert_eq!(field.node.directives.len(), 1),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn where_to_begin_is_left_out_only_if_nothing_else_uses_it() {
+        let after = |query| document(query).unwrap().after;
+        assert_eq!(
+            after("subscription($a: String) { myFeed(after: $a) { __typename } }").as_deref(),
+            Some("a")
+        );
+        assert_eq!(
+            after("subscription { myFeed(after: \"x\") { __typename } }"),
+            None
+        );
+        let twice = "subscription($a: String) { myFeed(after: $a) { ... on FeedEventDelivered {
+            event { careRequest { timeline(after: $a) { totalCount } } } } } }";
+        assert_eq!(after(twice), None);
+        assert_eq!(uses("$a $ab $a", "a"), 2);
+    }
+}

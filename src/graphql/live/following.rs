@@ -1,0 +1,262 @@
+//! A subscription under way.
+
+use std::sync::Arc;
+
+use async_graphql::futures_util::StreamExt as _;
+use async_graphql::{Request, Response};
+
+use super::group::{Erroneous, Group, scope};
+use super::snapshot::Snapshot;
+use super::{Stage, Told};
+use crate::graphql::Api;
+use crate::graphql::error::{ApiError, Exceeded, with_codes};
+use crate::graphql::scope::Caller;
+use crate::live::gate::Gate;
+use crate::live::listeners::Subscription;
+use crate::live::{Cursor, Mailbox, Message, Next, Seat, Stream, Subscriber};
+
+/// How often a message is resolved that comes out with errors, before it is told with them.
+const ATTEMPTS: u8 = 3;
+
+/// A subscription under way: a position, and what it shares with others who ask the same.
+pub struct Following {
+    subscriber: Subscriber,
+    group: Arc<Group>,
+    /// What is to be told and was not resolved yet.
+    pending: Option<Box<Told>>,
+    snapshot: Option<Box<Snapshot>>,
+    attempts: u8,
+    _counted: Subscription,
+}
+
+/// What to send to a client.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    /// The GraphQL answer, as JSON.
+    pub body: Arc<str>,
+    /// The position after it, if it tells one.
+    pub cursor: Option<Cursor>,
+}
+
+/// What became of one step.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this; there may be more at once.
+    Told(Payload),
+    /// Nothing now; its seat is woken when there may be something.
+    Waiting,
+    /// There will be no more.
+    Ended,
+}
+
+impl Api {
+    /// Opens a subscription for a connection that knows it by `number`.
+    pub async fn open(
+        &self,
+        mut request: Request,
+        caller: Caller,
+        mailbox: &Arc<Mailbox>,
+        number: u32,
+    ) -> Result<Box<Following>, Box<Response>> {
+        let refused = |error: ApiError| Box::new(error.into_response());
+        self.check(&mut request)?;
+        let document = self.groups().documents.of(&mut request).map_err(refused)?;
+        let stage = Stage::open();
+        let mut opening = Request::new("");
+        opening.set_parsed_query(document.executable.clone());
+        opening.variables = request.variables.clone();
+        let opening = opening.data(scope(self, caller)).data(Arc::clone(&stage));
+        if let Some(response) = self.schema().execute_stream(opening).next().await {
+            return Err(Box::new(with_codes(response)));
+        }
+        let Some(plan) = stage.plan() else {
+            return Err(refused(ApiError::BadRequest("Nothing is selected.".to_owned())));
+        };
+        let Some(member) = caller.viewer.member() else {
+            return Err(refused(ApiError::Unauthenticated));
+        };
+        let app = self.app();
+        let maximum = app.config.limits.subscriptions_per_user;
+        let counted = app.hub.control.listeners.subscribe(member.id, maximum);
+        let counted = counted.map_err(|value| {
+            refused(ApiError::LimitExceeded(Exceeded {
+                limit: "SUBSCRIPTIONS_PER_USER",
+                value: value + 1,
+                maximum,
+            }))
+        })?;
+        let group = self.groups().join(self, document, &request, caller, &plan);
+        let topic = app.hub.topic(plan.stream);
+        let seat = Arc::new(Seat::new(Arc::clone(mailbox), number));
+        let place = topic.sit(Arc::clone(&seat));
+        let failed = |error| refused(ApiError::from(error));
+        let version = topic.refresh_if_old().await.map_err(failed)?.access_version;
+        let gate = match topic.gate(member.id) {
+            Some(gate) => {
+                gate.renew(version).await.map_err(failed)?;
+                gate
+            }
+            None => {
+                let control = Arc::clone(&app.hub.control);
+                let gate = Gate::open(plan.reader, control, version).await.map_err(failed)?;
+                let gate = Arc::new(gate);
+                topic.keep_gate(member.id, &gate);
+                gate
+            }
+        };
+        if gate.is_closed() {
+            return Err(refused(match plan.stream {
+                Stream::Care(_) => ApiError::NotFound,
+                _ => ApiError::Unauthenticated,
+            }));
+        }
+        let hub = Arc::clone(&app.hub);
+        let mut subscriber = Subscriber::begin(hub, place, seat, gate, plan.start)
+            .await
+            .map_err(failed)?;
+        subscriber.at_least(plan.minimum);
+        if let Some(per_second) = plan.latest {
+            subscriber.latest(per_second);
+        }
+        let from_snapshot = plan.board.is_some_and(|board| board.from_snapshot);
+        Ok(Box::new(Following {
+            subscriber,
+            group,
+            pending: None,
+            snapshot: from_snapshot.then(Box::default),
+            attempts: 0,
+            _counted: counted,
+        }))
+    }
+}
+
+impl Following {
+    /// Has it look again.
+    pub fn wake(&self) {
+        self.subscriber.seat().wake();
+    }
+
+    /// The step that takes no waiting, if it is one.
+    pub fn ready(&mut self) -> Option<Step> {
+        self.subscriber.seat().looking();
+        if self.snapshot.is_some() {
+            return None;
+        }
+        let told = match self.pending.take() {
+            Some(told) => told,
+            None => match self.subscriber.next() {
+                Next::Tell(message) => Box::new(Told::Live(message)),
+                Next::Wait => return Some(Step::Waiting),
+                Next::Over => return Some(Step::Ended),
+                Next::Load => return None,
+            },
+        };
+        match self.group.shared(&told) {
+            Some(Some(body)) => Some(self.told(&told, body)),
+            _ => {
+                self.pending = Some(told);
+                None
+            }
+        }
+    }
+
+    /// The next step. What fails is tried again when the database answers again: nothing is left out.
+    pub async fn step(mut self: Box<Self>) -> (Box<Self>, Step) {
+        self.subscriber.seat().looking();
+        let step = match self.try_step().await {
+            Ok(step) => step,
+            Err(Failed) => {
+                let hub = &self.group.api.app().hub;
+                hub.wake_with_database(self.subscriber.seat());
+                Step::Waiting
+            }
+        };
+        (self, step)
+    }
+
+    async fn try_step(&mut self) -> Result<Step, Failed> {
+        loop {
+            if self.pending.is_none() && self.snapshot.is_some() {
+                self.read_snapshot().await?;
+            }
+            let told = match self.pending.take() {
+                Some(told) => told,
+                None => match self.subscriber.next() {
+                    Next::Tell(message) => Box::new(Told::Live(message)),
+                    Next::Wait => return Ok(Step::Waiting),
+                    Next::Over => return Ok(Step::Ended),
+                    Next::Load => {
+                        self.subscriber.load().await.map_err(failed)?;
+                        continue;
+                    }
+                },
+            };
+            match self.group.resolve(copy(&told)).await {
+                Ok(Some(body)) => return Ok(self.told(&told, body)),
+                Ok(None) => self.subscriber.passed_over(),
+                Err(Erroneous(body)) => {
+                    self.attempts += 1;
+                    if self.attempts >= ATTEMPTS {
+                        return Ok(self.told(&told, body));
+                    }
+                    self.pending = Some(told);
+                    return Err(Failed);
+                }
+            }
+        }
+    }
+
+    /// Reads the next of what is open; at the end the log goes on.
+    async fn read_snapshot(&mut self) -> Result<(), Failed> {
+        let Some(snapshot) = &mut self.snapshot else {
+            return Ok(());
+        };
+        if !std::mem::replace(&mut snapshot.begun, true) {
+            // First the position, then what is open: what changes in between is told twice, and not lost.
+            if let Err(error) = self.subscriber.skip_to_end().await {
+                snapshot.begun = false;
+                return Err(failed(error));
+            }
+        }
+        let area = self.group.board.as_ref().and_then(|board| board.area.as_ref());
+        let database = &self.group.api.app().database;
+        match snapshot.next(database, area).await.map_err(failed)? {
+            Some(request) => self.pending = Some(Box::new(Told::Listed(request))),
+            None => self.snapshot = None,
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, told: &Told, body: Arc<str>) -> Step {
+        self.attempts = 0;
+        let cursor = match told {
+            Told::Live(message) => message.cursor().copied(),
+            Told::Listed(_) => Some(Cursor::start(Stream::Board)),
+        };
+        if self.is_board_gap(told) {
+            // What was missed is told as it is now.
+            self.snapshot = Some(Box::default());
+        }
+        Step::Told(Payload { body, cursor })
+    }
+
+    fn is_board_gap(&self, told: &Told) -> bool {
+        self.group.board.is_some() && matches!(told, Told::Live(Message::Gap { .. }))
+    }
+}
+
+/// It could not be done now; why is in the log.
+struct Failed;
+
+fn failed(error: sea_orm::DbErr) -> Failed {
+    // Logged in full, and once for all streams, by whoever compares the hub with the database.
+    tracing::debug!(%error, "a live stream waits for the database");
+    Failed
+}
+
+fn copy(told: &Told) -> Told {
+    match told {
+        Told::Live(message) => Told::Live(message.clone()),
+        Told::Listed(request) => Told::Listed(Arc::clone(request)),
+    }
+}

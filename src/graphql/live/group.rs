@@ -1,0 +1,236 @@
+//! Subscribers who are told the same: an event is resolved once for all of them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use async_graphql::{Request, Response, Variables};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::document::{Document, Documents};
+use super::{Board, Plan, Stage, Told};
+use crate::crypto;
+use crate::entity::CareRequestId;
+use crate::graphql::Api;
+use crate::graphql::error::with_codes;
+use crate::graphql::scope::{Caller, Scope};
+use crate::live::{Message, Stream};
+
+/// For how long an answer is shared. It may hold free text, which must not be kept: what was changed or
+/// hidden since is told as it is.
+const SHARED_FOR: Duration = Duration::from_secs(1);
+/// Answers kept at most.
+const ANSWERS: usize = 64;
+
+/// The documents and groups that are in use.
+#[derive(Default)]
+pub struct Groups {
+    pub(super) documents: Documents,
+    groups: Mutex<HashMap<[u8; 32], Weak<Group>>>,
+}
+
+/// One operation on behalf of one reader, or of all readers where it is the same for all.
+pub(super) struct Group {
+    pub api: Api,
+    pub board: Option<Board>,
+    document: Arc<Document>,
+    variables: Variables,
+    caller: Caller,
+    answers: Mutex<VecDeque<Answer>>,
+}
+
+struct Answer {
+    to: Question,
+    asked: Instant,
+    cell: Arc<OnceCell<Option<Arc<str>>>>,
+}
+
+/// What an answer answers, if others may get it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Entry { tail: [u8; 8], seq: i64, skipped: i32 },
+    CaughtUp { tail: [u8; 8], seq: i64 },
+    Listed(CareRequestId),
+}
+
+impl Question {
+    fn of(told: &Told) -> Option<Self> {
+        match told {
+            Told::Live(Message::Entry { cursor, skipped, .. }) => Some(Self::Entry {
+                tail: cursor.tail,
+                seq: cursor.seq,
+                skipped: *skipped,
+            }),
+            Told::Live(Message::CaughtUp(cursor)) => Some(Self::CaughtUp {
+                tail: cursor.tail,
+                seq: cursor.seq,
+            }),
+            Told::Live(_) => None,
+            Told::Listed(request) => Some(Self::Listed(request.id)),
+        }
+    }
+}
+
+/// An answer with errors: told to the one who asked, and to nobody else.
+pub(super) struct Erroneous(pub Arc<str>);
+
+impl Groups {
+    /// The group of a subscription.
+    pub(super) fn join(
+        &self,
+        api: &Api,
+        document: Arc<Document>,
+        request: &Request,
+        caller: Caller,
+        plan: &Plan,
+    ) -> Arc<Group> {
+        let key = key(&document, request, &caller, plan.stream);
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = groups.get(&key).and_then(Weak::upgrade) {
+            return group;
+        }
+        if groups.len() == groups.capacity() {
+            groups.retain(|_, group| group.strong_count() > 0);
+        }
+        let group = Arc::new(Group {
+            api: api.clone(),
+            board: plan.board.clone(),
+            document,
+            variables: request.variables.clone(),
+            caller,
+            answers: Mutex::default(),
+        });
+        groups.insert(key, Arc::downgrade(&group));
+        group
+    }
+
+    /// Lets go of the answers that are too old to be shared.
+    pub fn forget_old(&self) {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        for group in groups.values().filter_map(Weak::upgrade) {
+            group.forget_old();
+        }
+    }
+}
+
+/// What makes two subscriptions the same.
+fn key(document: &Document, request: &Request, caller: &Caller, stream: Stream) -> [u8; 32] {
+    let reader = match caller.viewer.member() {
+        Some(member) if !document.is_shareable => {
+            format!("{} {:?} {:?}", member.id, member.role, member.locale)
+        }
+        _ => String::new(),
+    };
+    let mut variables: Vec<_> = request.variables.iter().collect();
+    variables.retain(|(name, _)| Some(name.as_str()) != document.after.as_deref());
+    variables.sort_by(|one, other| one.0.cmp(other.0));
+    let variables = serde_json::to_vec(&variables).unwrap_or_default();
+    crypto::sha256_of(&[
+        &document.fingerprint,
+        stream.to_string().as_bytes(),
+        &[0],
+        reader.as_bytes(),
+        &[0],
+        &variables,
+    ])
+}
+
+impl Group {
+    /// The answer, if another has it already; nothing within if there is nothing to tell.
+    pub(super) fn shared(&self, told: &Told) -> Option<Option<Arc<str>>> {
+        let question = Question::of(told)?;
+        let answers = self.answers();
+        let answer = answers
+            .iter()
+            .rev()
+            .find(|answer| answer.to == question && answer.asked.elapsed() < SHARED_FOR)?;
+        answer.cell.get().cloned()
+    }
+
+    /// Resolves what is told, unless another has or is about to. There may be nothing to tell: it is not
+    /// about the part that was asked for.
+    pub(super) async fn resolve(&self, told: Told) -> Result<Option<Arc<str>>, Erroneous> {
+        match Question::of(&told) {
+            None => self.run(told).await,
+            Some(question) => {
+                let cell = self.cell(question);
+                cell.get_or_try_init(|| self.run(told)).await.cloned()
+            }
+        }
+    }
+
+    fn cell(&self, question: Question) -> Arc<OnceCell<Option<Arc<str>>>> {
+        let mut answers = self.answers();
+        let shared = answers
+            .iter()
+            .rev()
+            .find(|answer| answer.to == question && answer.asked.elapsed() < SHARED_FOR);
+        if let Some(answer) = shared {
+            return Arc::clone(&answer.cell);
+        }
+        if answers.len() == ANSWERS {
+            answers.pop_front();
+        }
+        let cell = Arc::default();
+        answers.push_back(Answer {
+            to: question,
+            asked: Instant::now(),
+            cell: Arc::clone(&cell),
+        });
+        cell
+    }
+
+    async fn run(&self, told: Told) -> Result<Option<Arc<str>>, Erroneous> {
+        let stage = Stage::tell(told);
+        let response = self.api.tell(self.request(), self.caller, stage).await;
+        match response {
+            None => Ok(None),
+            Some(response) => {
+                let is_ok = response.is_ok();
+                let body = bytes(response);
+                if is_ok {
+                    Ok(Some(body))
+                } else {
+                    Err(Erroneous(body))
+                }
+            }
+        }
+    }
+
+    fn request(&self) -> Request {
+        let mut request = Request::new("");
+        request.set_parsed_query(self.document.executable.clone());
+        request.variables = self.variables.clone();
+        request
+    }
+
+    fn forget_old(&self) {
+        let mut answers = self.answers();
+        while answers
+            .front()
+            .is_some_and(|answer| answer.asked.elapsed() >= SHARED_FOR)
+        {
+            answers.pop_front();
+        }
+        if answers.is_empty() {
+            answers.shrink_to_fit();
+        }
+    }
+
+    fn answers(&self) -> std::sync::MutexGuard<'_, VecDeque<Answer>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bytes(response: Response) -> Arc<str> {
+    // What was resolved is made of JSON's own kinds of values.
+    serde_json::to_string(&with_codes(response))
+        .unwrap_or_default()
+        .into()
+}
+
+/// The scope in which one message is resolved.
+pub(super) fn scope(api: &Api, caller: Caller) -> Scope {
+    Scope::new(caller, api.app().database.clone())
+}

@@ -1,0 +1,78 @@
+//! Which answers are the same for every reader, so that one may be sent to all.
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
+use async_graphql::{Name, Positioned};
+
+/// The fields whose value does not depend on who reads them, if she may read the message at all. What is
+/// not here is resolved for each member by herself. `tests/board/sharing.rs` reads each as every kind of
+/// member and compares.
+const SAME_FOR_ALL: [(&str, &[&str]); 5] = [
+    ("Subscription", &["openCareRequests"]),
+    ("BoardRequestChanged", &["cursor", "careRequest", "skipped"]),
+    ("BoardRequestLeft", &["cursor", "careRequestId", "skipped"]),
+    (
+        "CareRequest",
+        &[
+            "id",
+            "title",
+            "status",
+            "mode",
+            "startsOn",
+            "endsOn",
+            "timezone",
+            "approxCell",
+            "urgent",
+            "createdAt",
+        ],
+    ),
+    ("Stream", &["cursor", "from", "to", "reason"]),
+];
+
+type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
+/// Whether all that a subscription selects is the same for every reader.
+pub(super) fn is_shareable(field: &Field, fragments: &Fragments) -> bool {
+    is_same("Subscription", field.name.node.as_str())
+        && selections(&field.selection_set.node, "BoardMessage", fragments, 0)
+}
+
+fn selections(set: &SelectionSet, parent: &str, fragments: &Fragments, depth: usize) -> bool {
+    // Deeper than any selection of these fields goes: a fragment that uses itself.
+    depth < 16
+        && set.items.iter().all(|item| match &item.node {
+            Selection::Field(field) => {
+                let name = field.node.name.node.as_str();
+                let inner = &field.node.selection_set.node;
+                name == "__typename"
+                    || (is_same(parent, name)
+                        && (inner.items.is_empty()
+                            || (name == "careRequest"
+                                && selections(inner, "CareRequest", fragments, depth + 1))))
+            }
+            Selection::InlineFragment(fragment) => {
+                let on = fragment.node.type_condition.as_ref();
+                let on = on.map_or(parent, |on| on.node.on.node.as_str());
+                selections(&fragment.node.selection_set.node, on, fragments, depth + 1)
+            }
+            Selection::FragmentSpread(spread) => {
+                fragments
+                    .get(&spread.node.fragment_name.node)
+                    .is_some_and(|fragment| {
+                        let on = fragment.node.type_condition.node.on.node.as_str();
+                        selections(&fragment.node.selection_set.node, on, fragments, depth + 1)
+                    })
+            }
+        })
+}
+
+fn is_same(parent: &str, field: &str) -> bool {
+    let parent = match parent {
+        "StreamCaughtUp" | "StreamPosition" | "StreamGap" | "StreamEnded" => "Stream",
+        parent => parent,
+    };
+    SAME_FOR_ALL
+        .iter()
+        .any(|(of, fields)| *of == parent && fields.contains(&field))
+}

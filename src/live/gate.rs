@@ -1,0 +1,132 @@
+//! Who may read what of a stream.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use sea_orm::DbErr;
+
+use super::control::Control;
+
+/// Which entries of a stream a reader may read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// All, and those to come.
+    All,
+    /// Those from the first to the second number of each pair, both included, and no others.
+    Only(Vec<(i64, i64)>),
+}
+
+impl Access {
+    /// Whether entry `seq` may be read.
+    pub fn allows(&self, seq: i64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ranges) => ranges.iter().any(|(from, to)| (*from..=*to).contains(&seq)),
+        }
+    }
+
+    /// Whether anything may be read at all.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Only(ranges) if ranges.is_empty())
+    }
+
+    /// The ranges it is restricted to, if it is.
+    pub fn ranges(&self) -> Option<&[(i64, i64)]> {
+        match self {
+            Self::All => None,
+            Self::Only(ranges) => Some(ranges),
+        }
+    }
+
+    /// Whether nothing from `seq` on may be read.
+    pub fn ends_before(&self, seq: i64) -> bool {
+        match self {
+            Self::All => false,
+            Self::Only(ranges) => ranges.iter().all(|(_, to)| *to < seq),
+        }
+    }
+}
+
+/// Answers what a reader may read of a stream now.
+pub trait Reader: Send + Sync {
+    /// What she may read now.
+    fn access(&self) -> BoxFuture<'_, Result<Access, DbErr>>;
+}
+
+/// What a reader was last found to be allowed to read, and how old that is.
+#[derive(Debug)]
+struct Grant {
+    version: i64,
+    access: Access,
+}
+
+/// The gate before a stream for one member; all her subscriptions to it pass the same.
+///
+/// Every entry carries the stream's access version. One that is newer than the grant is not passed on
+/// before she was authorised anew, so that no order in which news arrives can leak an entry. Whatever
+/// raised the version is in the database by then, and so is what the control stream says of it.
+pub struct Gate {
+    reader: Box<dyn Reader>,
+    control: Arc<Control>,
+    grant: Mutex<Arc<Grant>>,
+    asking: tokio::sync::Mutex<()>,
+}
+
+impl Gate {
+    /// Asks for the first grant. `version` is the stream's access version before that.
+    pub async fn open(reader: Box<dyn Reader>, control: Arc<Control>, version: i64) -> Result<Self, DbErr> {
+        let access = reader.access().await?;
+        Ok(Self {
+            reader,
+            control,
+            grant: Mutex::new(Arc::new(Grant { version, access })),
+            asking: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// What `look` says of the access; `None` if the grant is older than `version`.
+    pub(super) fn with_access<T>(&self, version: i64, look: impl FnOnce(&Access) -> T) -> Option<T> {
+        let grant = self.grant();
+        (grant.version >= version).then(|| look(&grant.access))
+    }
+
+    /// Whether nothing from `seq` on may be read, by the grant as it is.
+    pub(super) fn ends_before(&self, seq: i64) -> bool {
+        self.grant().access.ends_before(seq)
+    }
+
+    /// Whether anything may be read, by the grant as it is.
+    pub fn is_closed(&self) -> bool {
+        self.grant().access.is_empty()
+    }
+
+    /// Whether the grant is as new as `version`.
+    pub(super) fn is_current(&self, version: i64) -> bool {
+        self.grant().version >= version
+    }
+
+    /// Authorises anew, unless that was done since the stream's access version was raised to `version`.
+    pub async fn renew(&self, version: i64) -> Result<(), DbErr> {
+        let _turn = self.asking.lock().await;
+        if self.grant().version >= version {
+            return Ok(());
+        }
+        self.control.catch_up().await?;
+        let access = self.reader.access().await?;
+        let grant = Arc::new(Grant { version, access });
+        *self.grant.lock().unwrap_or_else(PoisonError::into_inner) = grant;
+        Ok(())
+    }
+
+    fn grant(&self) -> Arc<Grant> {
+        Arc::clone(&self.grant.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate")
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! How a connection is woken: which of its subscribers have something to read, and whether it is to end.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// What a connection waits for. A wake-up names the subscriber that is to look, so that it costs nothing
+/// for all the others.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    woken: Mutex<VecDeque<u32>>,
+    notify: Notify,
+    ending: AtomicU8,
+}
+
+/// Why a connection has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The process stops.
+    Drained = 1,
+    /// Its session is no longer what it was: logged out, suspended, another role.
+    SessionEnded = 2,
+}
+
+impl Mailbox {
+    /// Waits until there is something to look at: a subscriber, an end, or a reminder.
+    pub async fn wait(&self) {
+        self.notify.notified().await;
+    }
+
+    /// The next subscriber that was woken; those that were woken first come first.
+    pub fn next(&self) -> Option<u32> {
+        self.woken().pop_front()
+    }
+
+    /// Wakes the connection itself.
+    pub fn wake(&self) {
+        self.notify.notify_one();
+    }
+
+    /// Has the connection end. The first reason counts, but a session's end counts before the process's.
+    pub fn end(&self, why: Ending) {
+        self.ending.fetch_max(why as u8, Ordering::AcqRel);
+        self.notify.notify_one();
+    }
+
+    /// Why the connection has to end, if it has.
+    pub fn ending(&self) -> Option<Ending> {
+        match self.ending.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(Ending::Drained),
+            _ => Some(Ending::SessionEnded),
+        }
+    }
+
+    fn woken(&self) -> std::sync::MutexGuard<'_, VecDeque<u32>> {
+        self.woken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A subscriber's place in its connection's mailbox.
+#[derive(Debug)]
+pub struct Seat {
+    mailbox: Arc<Mailbox>,
+    number: u32,
+    queued: AtomicBool,
+}
+
+impl Seat {
+    /// The place of the subscriber that its connection knows by `number`.
+    pub fn new(mailbox: Arc<Mailbox>, number: u32) -> Self {
+        Self {
+            mailbox,
+            number,
+            queued: AtomicBool::new(false),
+        }
+    }
+
+    /// Has the subscriber look; a second time before it does changes nothing.
+    pub fn wake(&self) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.mailbox.woken().push_back(self.number);
+            self.mailbox.wake();
+        }
+    }
+
+    /// The subscriber looks now: what happens from here on wakes it again.
+    pub fn looking(&self) {
+        self.queued.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_up_names_its_subscriber_once_until_it_looks() {
+        let mailbox = Arc::new(Mailbox::default());
+        let seats = [4, 7].map(|number| Seat::new(Arc::clone(&mailbox), number));
+        seats[1].wake();
+        seats[0].wake();
+        seats[1].wake();
+        assert_eq!(
+            (mailbox.next(), mailbox.next(), mailbox.next()),
+            (Some(7), Some(4), None)
+        );
+        seats[1].looking();
+        seats[0].wake();
+        seats[1].wake();
+        assert_eq!((mailbox.next(), mailbox.next()), (Some(7), None));
+    }
+
+    #[test]
+    fn the_end_of_a_session_counts_before_the_end_of_the_process() {
+        let mailbox = Mailbox::default();
+        assert_eq!(mailbox.ending(), None);
+        mailbox.end(Ending::SessionEnded);
+        mailbox.end(Ending::Drained);
+        assert_eq!(mailbox.ending(), Some(Ending::SessionEnded));
+    }
+}

@@ -1,0 +1,1 @@
+//! Retention: how long each kind of stream keeps its entries.

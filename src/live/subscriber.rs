@@ -1,0 +1,361 @@
+//! A subscriber: a position in a stream and a wake-up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::DbErr;
+
+use super::cursor::tail;
+use super::gate::Gate;
+use super::latest::{Latest, Turn};
+use super::log::Entry;
+use super::message::{EndReason, GapReason, Message};
+use super::reminders::Whom;
+use super::topic::{Known, Lookup, Place};
+use super::{Cursor, Hub, Seat, Stream};
+use crate::entity::stream_entry::Level;
+
+/// After how long of passing over entries a subscriber is told its position.
+const POSITION_EVERY: Duration = Duration::from_mins(1);
+/// Entries that are passed over at a time before others have their turn.
+const PASSED_OVER: usize = 256;
+
+/// Where a subscriber begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Start {
+    /// After a position that a client brought.
+    After(Cursor),
+    /// At the beginning of what is kept.
+    Beginning,
+    /// With what happens from now on.
+    Now,
+}
+
+/// What a subscriber has to say, or to wait for.
+#[derive(Debug)]
+pub enum Next {
+    /// Tell this.
+    Tell(Message),
+    /// Nothing; its seat is woken when there may be something.
+    Wait,
+    /// [`load`](Subscriber::load) first.
+    Load,
+    /// Nothing, for ever.
+    Over,
+}
+
+/// A position in a stream and a wake-up. It holds no events: the memory it takes does not depend on how
+/// far it is behind.
+pub struct Subscriber {
+    hub: Arc<Hub>,
+    place: Place,
+    seat: Arc<Seat>,
+    gate: Arc<Gate>,
+    minimum: Option<Level>,
+    latest: Option<Box<Latest>>,
+    generation: u32,
+    position: Cursor,
+    read: i64,
+    /// Where the replay ends, until it has.
+    head: Option<i64>,
+    /// A gap that was found when it began.
+    gap: Option<Box<Message>>,
+    /// When the client was last told its position.
+    told: Told,
+    /// The same before the last message.
+    told_before: Told,
+    over: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    at: Duration,
+    seq: i64,
+}
+
+impl Subscriber {
+    /// Finds the place to begin. Sit first, so that whatever is appended meanwhile wakes.
+    pub async fn begin(
+        hub: Arc<Hub>,
+        place: Place,
+        seat: Arc<Seat>,
+        gate: Arc<Gate>,
+        start: Start,
+    ) -> Result<Self, DbErr> {
+        let topic = Arc::clone(place.topic());
+        let stream = topic.stream();
+        let mut known = topic.refresh_if_old().await?;
+        let mut gap = None;
+        let position = match start {
+            Start::Beginning => Cursor::start(stream),
+            Start::Now => end(&place, known.last).await?,
+            Start::After(cursor) => {
+                if cursor.seq > known.last {
+                    // From a replica that is ahead of what is known here, or from another log.
+                    known = topic.refresh().await?;
+                }
+                match stands(&place, &cursor, known).await? {
+                    None => cursor,
+                    Some(reason) => {
+                        let to = Cursor::at_floor(stream, topic.known().1.floor);
+                        gap = Some(Box::new(Message::Gap {
+                            from: cursor,
+                            to,
+                            reason,
+                        }));
+                        to
+                    }
+                }
+            }
+        };
+        let (generation, known) = topic.known();
+        let told = Told {
+            at: hub.reminders.clock().elapsed(),
+            seq: position.seq,
+        };
+        Ok(Self {
+            hub,
+            place,
+            seat,
+            gate,
+            minimum: None,
+            latest: None,
+            generation,
+            position,
+            read: known.read,
+            head: Some(known.last),
+            gap,
+            told,
+            told_before: told,
+            over: false,
+        })
+    }
+
+    /// Tells only entries that are at least so loud.
+    pub fn at_least(&mut self, minimum: Option<Level>) {
+        self.minimum = minimum;
+    }
+
+    /// Tells only the newest entry of each object, and so many in a second.
+    pub fn latest(&mut self, per_second: u32) {
+        self.latest = Some(Box::new(Latest::new(per_second)));
+    }
+
+    /// Says that the last message was not for the client after all.
+    pub fn passed_over(&mut self) {
+        self.told = self.told_before;
+        if let Some(latest) = &mut self.latest {
+            latest.passed_over();
+        }
+    }
+
+    /// Where it stands.
+    pub fn position(&self) -> &Cursor {
+        &self.position
+    }
+
+    /// Its place in its connection's mailbox.
+    pub fn seat(&self) -> &Arc<Seat> {
+        &self.seat
+    }
+
+    /// Goes to the end of what is known: what is before was told otherwise.
+    pub async fn skip_to_end(&mut self) -> Result<(), DbErr> {
+        let known = self.place.topic().refresh().await?;
+        self.position = end(&self.place, known.last).await?;
+        self.head = Some(self.position.seq);
+        Ok(())
+    }
+
+    /// What it has to say now.
+    pub fn next(&mut self) -> Next {
+        if self.over {
+            return Next::Over;
+        }
+        if let Some(gap) = self.gap.take() {
+            return self.tell(*gap);
+        }
+        let (generation, known) = self.place.topic().known();
+        if std::mem::replace(&mut self.generation, generation) != generation {
+            return self.reset(known);
+        }
+        if std::mem::replace(&mut self.read, known.read) < known.read {
+            return Next::Tell(Message::Read(known.read));
+        }
+        for _ in 0..PASSED_OVER {
+            if self.head.is_some_and(|head| self.position.seq >= head) {
+                self.head = None;
+                return self.tell(Message::CaughtUp(self.position));
+            }
+            if self.gate.ends_before(self.position.seq + 1) {
+                return self.end(EndReason::AccessLost);
+            }
+            if self.position.seq >= known.last {
+                return self.wait();
+            }
+            match self.place.topic().lookup(self.position.seq + 1) {
+                Lookup::Unread => return Next::Load,
+                Lookup::Missing { to } => return self.missing(to, &known),
+                Lookup::Here(entry) => {
+                    if let Some(next) = self.look_at(entry, &known) {
+                        return next;
+                    }
+                }
+            }
+        }
+        // Others first.
+        self.seat.wake();
+        Next::Wait
+    }
+
+    /// Does what [`next`](Self::next) needs done before it can tell more.
+    pub async fn load(&mut self) -> Result<(), DbErr> {
+        let topic = self.place.topic();
+        let seq = self.position.seq + 1;
+        match topic.lookup(seq) {
+            Lookup::Here(entry) if !self.gate.is_current(entry.access_version) => {
+                self.gate.renew(entry.access_version).await
+            }
+            Lookup::Unread => topic.fetch(seq).await,
+            _ => match self.latest.as_ref().and_then(|latest| latest.unread()) {
+                Some(unread) => topic.fetch(unread).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// What to do about the next entry; nothing if it is passed over.
+    fn look_at(&mut self, entry: Arc<Entry>, known: &Known) -> Option<Next> {
+        let seq = entry.seq;
+        let allowed = self.gate.with_access(entry.access_version, |access| {
+            (!access.ends_before(seq)).then(|| access.allows(seq))
+        });
+        let wanted = match allowed {
+            None => return Some(Next::Load),
+            Some(None) => return Some(self.end(EndReason::AccessLost)),
+            Some(Some(allowed)) => allowed && self.minimum.is_none_or(|minimum| entry.level >= minimum),
+        };
+        let mut skipped = 0;
+        if wanted && let Some(latest) = &mut self.latest {
+            match latest.turn(
+                &entry,
+                known.last,
+                self.place.topic(),
+                self.hub.reminders.clock().elapsed(),
+            ) {
+                Turn::Load => return Some(Next::Load),
+                Turn::Later(at) => {
+                    self.remind(at);
+                    return Some(Next::Wait);
+                }
+                Turn::Skip => {
+                    self.position = Cursor::after(self.stream(), seq, entry.event.id);
+                    return None;
+                }
+                Turn::Tell(left_out) => skipped = left_out,
+            }
+        }
+        let cursor = Cursor::after(self.stream(), seq, entry.event.id);
+        self.position = cursor;
+        if wanted {
+            return Some(self.tell(Message::Entry {
+                cursor,
+                entry,
+                skipped,
+            }));
+        }
+        (self.position_is_due()).then(|| self.tell(Message::Position(cursor)))
+    }
+
+    /// There is nothing up to `to`.
+    fn missing(&mut self, to: i64, known: &Known) -> Next {
+        let stream = self.stream();
+        if known.floor >= known.last && matches!(stream, Stream::Care(_)) {
+            // Only of a request that is long over nothing at all is kept.
+            return self.end(EndReason::TrimmedAway);
+        }
+        let from = std::mem::replace(&mut self.position, Cursor::at_floor(stream, to));
+        self.tell(Message::Gap {
+            from,
+            to: self.position,
+            reason: GapReason::Trimmed,
+        })
+    }
+
+    /// The log is another one: from its floor on everything may be new.
+    fn reset(&mut self, known: Known) -> Next {
+        let from = self.position;
+        self.position = Cursor::at_floor(self.stream(), known.floor);
+        self.head = Some(known.last);
+        self.read = known.read;
+        self.tell(Message::Gap {
+            from,
+            to: self.position,
+            reason: GapReason::LogReset,
+        })
+    }
+
+    fn tell(&mut self, message: Message) -> Next {
+        self.told_before = self.told;
+        self.told = Told {
+            at: self.hub.reminders.clock().elapsed(),
+            seq: self.position.seq,
+        };
+        Next::Tell(message)
+    }
+
+    fn end(&mut self, reason: EndReason) -> Next {
+        self.over = true;
+        Next::Tell(Message::Ended(reason))
+    }
+
+    fn wait(&mut self) -> Next {
+        if self.position_is_due() {
+            return self.tell(Message::Position(self.position));
+        }
+        if self.position.seq > self.told.seq {
+            self.remind(self.told.at + POSITION_EVERY);
+        }
+        Next::Wait
+    }
+
+    fn position_is_due(&self) -> bool {
+        self.position.seq > self.told.seq
+            && self.hub.reminders.clock().elapsed() >= self.told.at + POSITION_EVERY
+    }
+
+    fn remind(&self, at: Duration) {
+        let whom = Whom::Seat(Arc::downgrade(&self.seat));
+        self.hub.reminders.add(at, whom);
+    }
+
+    fn stream(&self) -> Stream {
+        self.position.stream
+    }
+}
+
+/// The position after the entry `last`.
+async fn end(place: &Place, last: i64) -> Result<Cursor, DbErr> {
+    let stream = place.topic().stream();
+    Ok(match place.topic().entry(last).await? {
+        Some(entry) => Cursor::after(stream, last, entry.event.id),
+        None => Cursor::at_floor(stream, last),
+    })
+}
+
+/// Why a client's position is none of this log's; nothing if it is one.
+async fn stands(place: &Place, cursor: &Cursor, known: Known) -> Result<Option<GapReason>, DbErr> {
+    if cursor.seq > known.last {
+        return Ok(Some(GapReason::LogReset));
+    }
+    if cursor.seq < known.floor {
+        return Ok(Some(GapReason::Trimmed));
+    }
+    if cursor.seq == known.floor {
+        return Ok(None);
+    }
+    Ok(match place.topic().entry(cursor.seq).await? {
+        Some(entry) if tail(entry.event.id) == cursor.tail => None,
+        _ => Some(GapReason::LogReset),
+    })
+}

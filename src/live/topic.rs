@@ -1,0 +1,357 @@
+//! A stream that somebody in this process follows: what is known of it, and who waits for it.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use slab::Slab;
+use tokio::time::Instant;
+
+use super::gate::Gate;
+use super::log::{self, Entry};
+use super::ring::{BLOCK, Block, Blocks, RING_ENTRIES, Ring, block_start};
+use super::{Seat, Stream};
+use crate::database::Database;
+use crate::entity::UserId;
+
+/// For how long what the database said of a stream's end is good enough for who joins it: as long as a
+/// lost wake-up may cost.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What is known of a stream; a change of it wakes the subscribers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The newest entry's number.
+    pub last: i64,
+    /// The newest trimmed entry's number.
+    pub floor: i64,
+    /// How often it has changed who may read it.
+    pub access_version: i64,
+    /// How far its member has read it; feeds only.
+    pub read: i64,
+}
+
+/// What the memory says of a number.
+#[derive(Debug)]
+pub enum Lookup {
+    /// The entry.
+    Here(Arc<Entry>),
+    /// There is no such entry any more, nor any up to `to`.
+    Missing {
+        /// Up to where.
+        to: i64,
+    },
+    /// It has to be [fetched](Topic::fetch).
+    Unread,
+}
+
+/// A stream that somebody follows, or did a moment ago.
+#[derive(Debug)]
+pub struct Topic {
+    stream: Stream,
+    database: Database,
+    state: Mutex<State>,
+    seats: Mutex<Slab<Arc<Seat>>>,
+    gates: Mutex<Vec<(UserId, Weak<Gate>)>>,
+    /// One read at a time: whoever waits finds what it needs when its turn comes.
+    reading: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Raised when the log turns out to be another one.
+    generation: u32,
+    known: Known,
+    checked_at: Option<Instant>,
+    ring: Ring,
+    blocks: Blocks,
+    /// Since when nobody follows it.
+    left_at: Option<Instant>,
+}
+
+impl Topic {
+    pub(super) fn new(stream: Stream, database: Database) -> Self {
+        let state = State {
+            left_at: Some(Instant::now()),
+            ..State::default()
+        };
+        Self {
+            stream,
+            database,
+            state: Mutex::new(state),
+            seats: Mutex::default(),
+            gates: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Which stream it is.
+    pub fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    /// Adds a subscriber: it is woken whenever the stream has moved, until the answer is dropped.
+    pub fn sit(self: &Arc<Self>, seat: Arc<Seat>) -> Place {
+        let number = self.seats().insert(seat);
+        self.state().left_at = None;
+        Place {
+            topic: Arc::clone(self),
+            number,
+        }
+    }
+
+    /// What is known, and of which log.
+    pub fn known(&self) -> (u32, Known) {
+        let state = self.state();
+        (state.generation, state.known)
+    }
+
+    /// What the memory says of an entry.
+    pub fn lookup(&self, seq: i64) -> Lookup {
+        let state = self.state();
+        if let Some(entry) = state.ring.get(seq) {
+            return Lookup::Here(Arc::clone(entry));
+        }
+        if seq <= state.known.floor {
+            return Lookup::Missing {
+                to: state.known.floor,
+            };
+        }
+        match state.blocks.get(seq) {
+            Some(Ok(entry)) => Lookup::Here(Arc::clone(entry)),
+            Some(Err(to)) => Lookup::Missing { to },
+            None => Lookup::Unread,
+        }
+    }
+
+    /// An entry, fetched if need be; `None` if there is none.
+    pub async fn entry(&self, seq: i64) -> Result<Option<Arc<Entry>>, DbErr> {
+        loop {
+            match self.lookup(seq) {
+                Lookup::Here(entry) => return Ok(Some(entry)),
+                Lookup::Missing { .. } => return Ok(None),
+                Lookup::Unread if seq > self.known().1.last => return Ok(None),
+                Lookup::Unread => self.fetch(seq).await?,
+            }
+        }
+    }
+
+    /// Reads what holds entry `seq` into memory, unless somebody else just did.
+    pub async fn fetch(&self, seq: i64) -> Result<(), DbErr> {
+        let _turn = self.reading.lock().await;
+        if !matches!(self.lookup(seq), Lookup::Unread) {
+            return Ok(());
+        }
+        let (of_ring, from, to, generation) = {
+            let mut state = self.state();
+            if seq > state.known.last {
+                return Ok(());
+            }
+            let ring_entries = i64::try_from(RING_ENTRIES).unwrap_or(i64::MAX);
+            if state.known.last - state.ring.last() > ring_entries {
+                // So far behind, the ring begins anew at the end; what is before it comes in blocks.
+                let last = state.known.last;
+                state.ring.restart(last);
+            }
+            let of_ring = state.ring.is_after_base(seq);
+            let from = if of_ring {
+                state.ring.last() + 1
+            } else {
+                block_start(seq)
+            };
+            (
+                of_ring,
+                from,
+                (from + BLOCK - 1).min(state.known.last),
+                state.generation,
+            )
+        };
+        let entries = log::between(self.database.reader(), self.stream, from, to).await?;
+        if i64::try_from(entries.len()).unwrap_or(0) < to - from + 1 {
+            // Trimmed, or another log: its head and floor tell.
+            self.check().await?;
+        }
+        let entries: Vec<_> = entries.into_iter().map(Arc::new).collect();
+        let mut state = self.state();
+        if state.generation != generation {
+            return Ok(());
+        }
+        for entry in &entries {
+            state.known.access_version = state.known.access_version.max(entry.access_version);
+        }
+        if of_ring {
+            for entry in &entries {
+                state.ring.push(Arc::clone(entry));
+            }
+            if state.ring.last() >= to {
+                return Ok(());
+            }
+            state.ring.restart(to);
+        }
+        state.blocks.push(Block { from, to, entries });
+        Ok(())
+    }
+
+    /// What the database says of the stream now. Several who ask at the same time may get one answer, but
+    /// never one that is older than their question.
+    pub async fn refresh(&self) -> Result<Known, DbErr> {
+        let asked = Instant::now();
+        let _turn = self.reading.lock().await;
+        let started_later = self.state().checked_at.is_some_and(|checked| checked >= asked);
+        if !started_later {
+            self.check().await?;
+        }
+        Ok(self.known().1)
+    }
+
+    /// [`refresh`](Self::refresh), unless that was done a moment ago.
+    pub async fn refresh_if_old(&self) -> Result<Known, DbErr> {
+        if let Some(checked) = self.state().checked_at
+            && checked.elapsed() < FRESH
+        {
+            return Ok(self.known().1);
+        }
+        self.refresh().await
+    }
+
+    async fn check(&self) -> Result<(), DbErr> {
+        let (asked, before) = (Instant::now(), self.known().1);
+        let heads = super::hub::heads(self.database.reader(), &[self.stream]).await?;
+        let found = heads.first().map_or_else(Known::default, |(_, known)| *known);
+        self.compare(asked, before, found);
+        Ok(())
+    }
+
+    /// Takes note of what the database said; `before` was known when it was asked. Says whether it was
+    /// news.
+    pub(super) fn compare(&self, asked: Instant, before: Known, found: Known) -> bool {
+        {
+            let mut state = self.state();
+            state.checked_at = Some(asked);
+            if found.last < before.last {
+                // What was in the log is not in it any more.
+                state.generation += 1;
+                state.known = found;
+                state.ring.restart(found.last);
+                state.blocks.clear();
+                drop(state);
+                tracing::warn!(stream = %self.stream, from = before.last, to = found.last, "a stream's log was reset");
+                self.wake();
+                return true;
+            }
+            if state.ring.len() == 0 && state.ring.last() < found.last && state.known.last <= found.last {
+                state.ring.restart(found.last);
+            }
+        }
+        self.learn(found)
+    }
+
+    /// Takes note of something newer. What is known already is no news.
+    pub(super) fn learn(&self, news: Known) -> bool {
+        let changed = {
+            let mut state = self.state();
+            let known = state.known;
+            let next = Known {
+                last: known.last.max(news.last),
+                floor: known.floor.max(news.floor),
+                access_version: known.access_version.max(news.access_version),
+                read: known.read.max(news.read),
+            };
+            state.known = next;
+            next.last != known.last || next.read != known.read
+        };
+        if changed {
+            self.wake();
+        }
+        changed
+    }
+
+    /// Takes entries that this process has just committed.
+    pub(super) fn publish(&self, entries: &[Arc<Entry>]) {
+        let mut news = Known::default();
+        {
+            let mut state = self.state();
+            for entry in entries {
+                news.last = news.last.max(entry.seq);
+                news.access_version = news.access_version.max(entry.access_version);
+                state.ring.push(Arc::clone(entry));
+            }
+        }
+        self.learn(news);
+    }
+
+    /// The gate before the stream for a member.
+    pub fn gate(&self, member: UserId) -> Option<Arc<Gate>> {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates
+            .iter()
+            .find(|(of, _)| *of == member)
+            .and_then(|(_, gate)| gate.upgrade())
+    }
+
+    /// Keeps a gate for the member's further subscriptions.
+    pub fn keep_gate(&self, member: UserId, gate: &Arc<Gate>) {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.retain(|(of, kept)| *of != member && kept.strong_count() > 0);
+        gates.push((member, Arc::downgrade(gate)));
+    }
+
+    pub(super) fn wake(&self) {
+        for (_, seat) in self.seats().iter() {
+            seat.wake();
+        }
+    }
+
+    /// Since when nobody follows it.
+    pub(super) fn left_at(&self) -> Option<Instant> {
+        self.state().left_at
+    }
+
+    /// Entries kept in memory.
+    pub(super) fn kept(&self) -> usize {
+        let state = self.state();
+        state.ring.len() + state.blocks.len()
+    }
+
+    /// Lets go of all that can be read again.
+    pub(super) fn forget(&self) {
+        let mut state = self.state();
+        let last = state.ring.last();
+        state.ring.restart(last);
+        state.blocks.clear();
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seats(&self) -> std::sync::MutexGuard<'_, Slab<Arc<Seat>>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A subscriber's place among those who are woken.
+#[derive(Debug)]
+pub struct Place {
+    topic: Arc<Topic>,
+    number: usize,
+}
+
+impl Place {
+    /// The stream.
+    pub fn topic(&self) -> &Arc<Topic> {
+        &self.topic
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut seats = self.topic.seats();
+        seats.remove(self.number);
+        let left = seats.is_empty();
+        drop(seats);
+        if left {
+            self.topic.state().left_at = Some(Instant::now());
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! One connection, from its first message to its close.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+
+use super::close::Close;
+use super::message::{self, FromClient};
+use super::operations::Operations;
+use super::socket::{Gone, Socket};
+use crate::auth::{self, AuthError};
+use crate::entity::user::Locale;
+use crate::graphql::Api;
+use crate::graphql::scope::Caller;
+use crate::live::Mailbox;
+use crate::live::listeners::{self, Listener};
+use crate::live::mailbox::Ending;
+use crate::live::reminders::Whom;
+
+/// How long a client may take to say who it is.
+const INIT_DEADLINE: Duration = Duration::from_secs(3);
+/// How often the server asks whether the client is still there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// Pings in a row that a client may leave unanswered.
+const PINGS: u32 = 2;
+/// Subscriptions that look before the client is heard again.
+const TURNS: usize = 16;
+
+/// A websocket and what its client does over it.
+pub(super) struct Connection {
+    api: Api,
+    mailbox: Arc<Mailbox>,
+    accepts: Locale,
+    /// Who is asking, once that is known.
+    caller: Option<Caller>,
+    operations: Operations,
+    deadlines: Deadlines,
+    /// Ends the connection with its session.
+    listener: Option<Listener>,
+}
+
+/// Times of the process's clock at which something is to be done.
+struct Deadlines {
+    /// The client must have said who it is.
+    init: Option<Duration>,
+    /// Its token is no good any more.
+    token: Option<Duration>,
+    /// It is asked whether it is there.
+    ping: Duration,
+    unanswered: u32,
+    /// The next that the reminders know of.
+    reminded: Option<Duration>,
+}
+
+/// The connection ends.
+enum End {
+    /// By the server, which says why.
+    Close(Close),
+    /// There is nobody to say it to.
+    Gone,
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Close(close)
+    }
+}
+
+impl Connection {
+    /// Serves a websocket until its client leaves or it has to end.
+    pub(super) async fn serve(
+        api: Api,
+        socket: WebSocket,
+        mailbox: Arc<Mailbox>,
+        counted: listeners::Connection,
+        accepts: Locale,
+        speaks: bool,
+    ) {
+        let mut socket = Socket::new(socket, Arc::clone(&mailbox), api.app().clone());
+        let now = api.app().clock.elapsed();
+        let mut connection = Self {
+            operations: Operations::new(api.clone(), Arc::clone(&mailbox)),
+            api,
+            mailbox,
+            accepts,
+            caller: None,
+            deadlines: Deadlines {
+                init: Some(now + INIT_DEADLINE),
+                token: None,
+                ping: now + PING_EVERY,
+                unanswered: 0,
+                reminded: None,
+            },
+            listener: None,
+        };
+        let end = if speaks {
+            connection.run(&mut socket).await
+        } else {
+            End::Close(Close::SubprotocolNotAcceptable)
+        };
+        // Its streams end before the last word is said.
+        drop(connection);
+        if let End::Close(why) = end {
+            socket.close(&why).await;
+        }
+        drop(counted);
+    }
+
+    async fn run(&mut self, socket: &mut Socket) -> End {
+        loop {
+            if let Err(end) = self.turn(socket).await {
+                return end;
+            }
+        }
+    }
+
+    /// Waits for something to do, and does it.
+    async fn turn(&mut self, socket: &mut Socket) -> Result<(), End> {
+        self.remind();
+        tokio::select! {
+            () = self.mailbox.wait() => {}
+            done = self.operations.done() => {
+                let messages = self.operations.finish(done);
+                self.write(socket, messages).await?;
+            }
+            read = socket.read() => self.hear(socket, read).await?,
+        }
+        self.check_end()?;
+        self.keep_deadlines(socket).await?;
+        for _ in 0..TURNS {
+            let Some(number) = self.mailbox.next() else {
+                return Ok(());
+            };
+            let messages = self
+                .operations
+                .look(usize::try_from(number).unwrap_or(usize::MAX));
+            self.write(socket, messages).await?;
+        }
+        // The rest after the client was heard.
+        self.mailbox.wake();
+        Ok(())
+    }
+
+    async fn write(&mut self, socket: &mut Socket, messages: Vec<Message>) -> Result<(), End> {
+        for message in messages {
+            // Whoever's session has ended gets nothing more.
+            self.check_end()?;
+            socket.write(message).await?;
+        }
+        Ok(())
+    }
+
+    fn check_end(&self) -> Result<(), End> {
+        match self.mailbox.ending() {
+            None => Ok(()),
+            Some(Ending::Drained) => Err(Close::Restart.into()),
+            Some(Ending::SessionEnded) => Err(Close::Forbidden("session ended").into()),
+        }
+    }
+
+    async fn hear(
+        &mut self,
+        socket: &mut Socket,
+        read: Option<Result<Message, axum::Error>>,
+    ) -> Result<(), End> {
+        self.deadlines.unanswered = 0;
+        match read {
+            Some(Ok(Message::Text(text))) => {
+                let maximum = self.api.app().config.limits.websocket_message_bytes;
+                if text.len() > maximum {
+                    return Err(too_large(maximum));
+                }
+                let message = FromClient::read(&text).map_err(Close::BadRequest)?;
+                self.obey(socket, message).await
+            }
+            Some(Ok(Message::Binary(_))) => {
+                Err(Close::BadRequest("Messages are text, not binary.".to_owned()).into())
+            }
+            // The library answers pings by itself.
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            Some(Ok(Message::Close(_))) | None => Err(End::Gone),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a websocket could not be read");
+                Err(too_large(self.api.app().config.limits.websocket_message_bytes))
+            }
+        }
+    }
+
+    async fn obey(&mut self, socket: &mut Socket, message: FromClient) -> Result<(), End> {
+        match message {
+            FromClient::Ping(payload) => {
+                let pong = message::pong(payload.as_deref());
+                Ok(socket.write(Message::Text(pong.into())).await?)
+            }
+            FromClient::Pong => Ok(()),
+            FromClient::Init(_) if self.deadlines.init.is_none() => Err(Close::TooManyInits.into()),
+            FromClient::Init(payload) => {
+                self.deadlines.init = None;
+                self.caller = Some(self.authenticate(&payload).await?);
+                self.check_end()?;
+                Ok(socket.write(Message::Text(message::ack().into())).await?)
+            }
+            FromClient::Subscribe(id, request) => {
+                let Some(caller) = self.caller else {
+                    return Err(Close::Unauthorized.into());
+                };
+                if self.operations.has(&id) {
+                    return Err(Close::SubscriberExists(id.as_json().to_owned()).into());
+                }
+                let messages = self.operations.start(id, *request, caller);
+                self.write(socket, messages).await
+            }
+            FromClient::Complete(id) => {
+                self.operations.stop(&id);
+                Ok(())
+            }
+        }
+    }
+
+    /// Who is asking, by the payload of `connection_init`.
+    async fn authenticate(&mut self, payload: &serde_json::Value) -> Result<Caller, End> {
+        let field = |name| payload.get(name).and_then(serde_json::Value::as_str);
+        let authorization = field("authorization").or_else(|| field("Authorization"));
+        let app = self.api.app();
+        if let Some(claims) = authorization.and_then(|authorization| auth::claims(app, authorization)) {
+            // Before it is checked: what ends the session after that is told to us.
+            let listeners = &app.hub.control.listeners;
+            self.listener = Some(listeners.listen(claims.user, claims.session, &self.mailbox));
+            let left = claims.expires_at - app.clock.now().timestamp();
+            let left = Duration::from_secs(u64::try_from(left).unwrap_or(0));
+            self.deadlines.token = Some(app.clock.elapsed() + left);
+        }
+        match auth::authenticate(app, authorization).await {
+            Ok(viewer) => Ok(Caller {
+                viewer,
+                accepts: self.accepts,
+            }),
+            Err(AuthError::Invalid) => Err(Close::Forbidden("the token is not valid").into()),
+            Err(AuthError::Unavailable(error)) => {
+                tracing::debug!(%error, "a websocket's token could not be checked");
+                Err(Close::TryAgainLater.into())
+            }
+        }
+    }
+
+    /// Does what is due.
+    async fn keep_deadlines(&mut self, socket: &mut Socket) -> Result<(), End> {
+        let now = self.api.app().clock.elapsed();
+        if self.deadlines.init.is_some_and(|deadline| now >= deadline) {
+            return Err(Close::InitTimeout.into());
+        }
+        if self.deadlines.token.is_some_and(|deadline| now >= deadline) {
+            return Err(Close::Forbidden("token expired").into());
+        }
+        if now >= self.deadlines.ping {
+            if self.deadlines.unanswered == PINGS {
+                return Err(Close::Gone.into());
+            }
+            self.deadlines.unanswered += 1;
+            self.deadlines.ping = now + PING_EVERY;
+            socket.write(Message::Ping(axum::body::Bytes::new())).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the connection woken for its next deadline.
+    fn remind(&mut self) {
+        let deadlines = &mut self.deadlines;
+        let next = [deadlines.init, deadlines.token]
+            .into_iter()
+            .flatten()
+            .fold(deadlines.ping, Duration::min);
+        if deadlines.reminded != Some(next) {
+            deadlines.reminded = Some(next);
+            let whom = Whom::Mailbox(Arc::downgrade(&self.mailbox));
+            self.api.app().hub.reminders.add(next, whom);
+        }
+    }
+}
+
+fn too_large(maximum: usize) -> End {
+    Close::BadRequest(format!("A message is larger than {maximum} bytes.")).into()
+}

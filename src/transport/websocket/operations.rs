@@ -1,0 +1,268 @@
+//! The operations of one connection.
+
+use std::sync::Arc;
+
+use async_graphql::Request;
+use axum::extract::ws::Message;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use slab::Slab;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::message::{self, Id};
+use crate::graphql::Api;
+use crate::graphql::error::{ApiError, Exceeded};
+use crate::graphql::live::{Following, Step};
+use crate::graphql::scope::Caller;
+use crate::live::Mailbox;
+
+/// The operations of one connection, and the work that is under way for them.
+///
+/// At most one step of each subscription is under way, and nothing of it waits to be written: so a hot
+/// one takes turns with all others, and one that is behind takes no memory for it.
+pub(super) struct Operations {
+    api: Api,
+    mailbox: Arc<Mailbox>,
+    running: Slab<Operation>,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    started: u64,
+}
+
+struct Operation {
+    /// Never given to another of this connection, unlike its place.
+    serial: u64,
+    id: Id,
+    state: State,
+}
+
+enum State {
+    /// A query or mutation that runs, or a subscription that is being opened.
+    Working,
+    /// A subscription; `None` while a step of it is under way.
+    Following {
+        following: Option<Box<Following>>,
+        woken: bool,
+    },
+}
+
+/// What came of a piece of work, and for which operation.
+pub(super) struct Done {
+    number: usize,
+    serial: u64,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Answered(String),
+    Refused(Box<async_graphql::Response>),
+    Opened(Box<Following>),
+    Stepped(Box<Following>, Step),
+}
+
+/// What to write.
+pub(super) type Messages = Vec<Message>;
+
+impl Operations {
+    pub(super) fn new(api: Api, mailbox: Arc<Mailbox>) -> Self {
+        Self {
+            api,
+            mailbox,
+            running: Slab::new(),
+            work: FuturesUnordered::new(),
+            started: 0,
+        }
+    }
+
+    /// Whether an id is in use.
+    pub(super) fn has(&self, id: &Id) -> bool {
+        self.number(id).is_some()
+    }
+
+    /// Starts an operation.
+    pub(super) fn start(&mut self, id: Id, request: Request, caller: Caller) -> Messages {
+        let maximum = self.api.app().config.limits.subscriptions_per_connection;
+        if self.running.len() >= maximum {
+            let error = ApiError::LimitExceeded(Exceeded {
+                limit: "SUBSCRIPTIONS_PER_CONNECTION",
+                value: self.running.len() + 1,
+                maximum,
+            });
+            return vec![text(message::error(&id, &error.into_response()))];
+        }
+        self.started += 1;
+        let serial = self.started;
+        let state = State::Working;
+        let number = self.running.insert(Operation { serial, id, state });
+        let work = work(
+            self.api.clone(),
+            Arc::clone(&self.mailbox),
+            number,
+            request,
+            caller,
+        );
+        self.work.push(Box::pin(async move {
+            Done {
+                number,
+                serial,
+                outcome: work.await,
+            }
+        }));
+        Vec::new()
+    }
+
+    /// Ends an operation, if there is one under the id.
+    pub(super) fn stop(&mut self, id: &Id) {
+        if let Some(number) = self.number(id) {
+            self.running.remove(number);
+        }
+    }
+
+    /// Waits for a piece of work.
+    pub(super) async fn done(&mut self) -> Done {
+        match self.work.next().await {
+            Some(done) => done,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes what came of a piece of work.
+    pub(super) fn finish(&mut self, done: Done) -> Messages {
+        let number = done.number;
+        let operation = match self.running.get_mut(number) {
+            Some(operation) if operation.serial == done.serial => operation,
+            // The client has stopped it meanwhile.
+            _ => return Vec::new(),
+        };
+        match done.outcome {
+            Outcome::Answered(body) => {
+                let operation = self.running.remove(number);
+                let answer = message::next(&operation.id, &body);
+                vec![text(answer), text(message::complete(&operation.id))]
+            }
+            Outcome::Refused(response) => {
+                let operation = self.running.remove(number);
+                vec![text(message::error(&operation.id, &response))]
+            }
+            Outcome::Opened(following) => {
+                following.wake();
+                operation.state = State::Following {
+                    following: Some(following),
+                    woken: false,
+                };
+                Vec::new()
+            }
+            Outcome::Stepped(stepped, step) => {
+                if let State::Following { following, woken } = &mut operation.state {
+                    if std::mem::take(woken) {
+                        stepped.wake();
+                    }
+                    *following = Some(stepped);
+                }
+                self.take(number, step)
+            }
+        }
+    }
+
+    /// Has the subscription look that was woken.
+    pub(super) fn look(&mut self, number: usize) -> Messages {
+        let Some(operation) = self.running.get_mut(number) else {
+            return Vec::new();
+        };
+        let State::Following { following, woken } = &mut operation.state else {
+            return Vec::new();
+        };
+        let Some(looking) = following else {
+            *woken = true;
+            return Vec::new();
+        };
+        if let Some(step) = looking.ready() {
+            return self.take(number, step);
+        }
+        if let Some(following) = following.take() {
+            let serial = operation.serial;
+            self.work.push(Box::pin(async move {
+                let (following, step) = following.step().await;
+                Done {
+                    number,
+                    serial,
+                    outcome: Outcome::Stepped(following, step),
+                }
+            }));
+        }
+        Vec::new()
+    }
+
+    fn take(&mut self, number: usize, step: Step) -> Messages {
+        match step {
+            Step::Waiting => Vec::new(),
+            Step::Ended => {
+                let operation = self.running.remove(number);
+                vec![text(message::complete(&operation.id))]
+            }
+            Step::Told(payload) => {
+                let operation = &self.running[number];
+                if let State::Following {
+                    following: Some(following),
+                    ..
+                } = &operation.state
+                {
+                    // There may be more; those that were woken before it come first.
+                    following.wake();
+                }
+                vec![text(message::next(&operation.id, &payload.body))]
+            }
+        }
+    }
+
+    fn number(&self, id: &Id) -> Option<usize> {
+        let mut running = self.running.iter();
+        running
+            .find(|(_, operation)| operation.id == *id)
+            .map(|(number, _)| number)
+    }
+}
+
+/// Runs a query or mutation, or opens a subscription.
+async fn work(
+    api: Api,
+    mailbox: Arc<Mailbox>,
+    number: usize,
+    mut request: Request,
+    caller: Caller,
+) -> Outcome {
+    match api.kind(&mut request) {
+        Err(refusal) => Outcome::Refused(refusal),
+        Ok(Kind::Subscription) => {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            match api.open(request, caller, &mailbox, number).await {
+                Ok(following) => Outcome::Opened(following),
+                Err(refusal) => Outcome::Refused(refusal),
+            }
+        }
+        Ok(kind) => {
+            let tasks = api.app().tasks.clone();
+            // On a task of its own: it must not keep this connection's streams waiting.
+            let running = tasks.spawn(async move { api.run(request, caller).await });
+            let answer = if kind == Kind::Mutation {
+                // Whoever starts a mutation and leaves has still started it.
+                running.await
+            } else {
+                AbortOnDropHandle::new(running).await
+            };
+            match answer {
+                Ok(response) if response.data == async_graphql::Value::Null && response.is_err() => {
+                    Outcome::Refused(Box::new(response))
+                }
+                Ok(response) => Outcome::Answered(serde_json::to_string(&response).unwrap_or_default()),
+                Err(ended) => Outcome::Refused(Box::new(ApiError::internal(&ended).into_response())),
+            }
+        }
+    }
+}
+
+pub(super) use crate::graphql::Kind;
+
+fn text(message: String) -> Message {
+    Message::Text(message.into())
+}

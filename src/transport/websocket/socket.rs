@@ -1,0 +1,80 @@
+//! The socket itself: one writer with a deadline.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
+
+use super::close::Close;
+use crate::app::App;
+use crate::live::Mailbox;
+use crate::live::reminders::Whom;
+
+/// A client that has not taken a message after this long is not there any more.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a client may take to answer that the connection is closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A websocket, and what may interrupt writing to it.
+pub(super) struct Socket {
+    socket: WebSocket,
+    mailbox: Arc<Mailbox>,
+    app: App,
+}
+
+/// The client is gone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone;
+
+impl Socket {
+    pub(super) fn new(socket: WebSocket, mailbox: Arc<Mailbox>, app: App) -> Self {
+        Self { socket, mailbox, app }
+    }
+
+    /// The next message; `None` once the client has left.
+    pub(super) async fn read(&mut self) -> Option<Result<Message, axum::Error>> {
+        self.socket.next().await
+    }
+
+    /// Writes a message, unless the client does not take it in time, or the connection has to end while it
+    /// does not.
+    pub(super) async fn write(&mut self, message: Message) -> Result<(), Gone> {
+        let mut sending = pin!(self.socket.send(message));
+        // Nearly always the system takes it at once.
+        if let Some(sent) = futures_util::future::poll_immediate(&mut sending).await {
+            return sent.map_err(|_| Gone);
+        }
+        let reminders = &self.app.hub.reminders;
+        let deadline = reminders.clock().elapsed() + WRITE_DEADLINE;
+        reminders.add(deadline, Whom::Mailbox(Arc::downgrade(&self.mailbox)));
+        loop {
+            match select(&mut sending, pin!(self.mailbox.wait())).await {
+                Either::Left((sent, _)) => {
+                    // What woke meanwhile is looked at now.
+                    self.mailbox.wake();
+                    return sent.map_err(|_| Gone);
+                }
+                Either::Right(_) => {
+                    if self.mailbox.ending().is_some() || reminders.clock().elapsed() >= deadline {
+                        return Err(Gone);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says why the connection is closed, and waits a moment for the client to have read it.
+    pub(super) async fn close(mut self, why: &Close) {
+        let told = async {
+            self.socket.send(Message::Close(Some(why.frame()))).await?;
+            // What the client sent meanwhile is read away: closing over it would cut off what we said.
+            while let Some(Ok(_)) = self.socket.next().await {}
+            Ok::<_, axum::Error>(())
+        };
+        let told = tokio::time::timeout(FAREWELL, told).await;
+        tracing::debug!(?why, told = told.is_ok(), "a websocket was closed");
+    }
+}
