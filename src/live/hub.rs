@@ -220,6 +220,7 @@ pub(super) async fn heads(
             stream,
             Known {
                 last: head.last_seq,
+                sure: head.last_seq,
                 floor: head.floor_seq,
                 access_version: head.access_version,
                 read: head.read_seq.unwrap_or(0),

@@ -21,8 +21,10 @@ const FRESH: Duration = Duration::from_secs(1);
 /// What is known of a stream; a change of it wakes the subscribers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Known {
-    /// The newest entry's number.
+    /// The newest entry's number, by whoever told.
     pub last: i64,
+    /// The newest entry's number, by the database or a commit of this process: the bus alone proves nothing.
+    pub sure: i64,
     /// The newest trimmed entry's number.
     pub floor: i64,
     /// How often it has changed who may read it.
@@ -173,11 +175,13 @@ impl Topic {
         }
         let entries: Vec<_> = entries.into_iter().map(Arc::new).collect();
         let mut state = self.state();
-        if state.generation != generation {
+        let to = to.min(state.known.last);
+        if state.generation != generation || to < from {
             return Ok(());
         }
         for entry in &entries {
             state.known.access_version = state.known.access_version.max(entry.access_version);
+            state.known.sure = state.known.sure.max(entry.seq);
         }
         if of_ring {
             for entry in &entries {
@@ -228,7 +232,12 @@ impl Topic {
         {
             let mut state = self.state();
             state.checked_at = Some(asked);
-            if found.last < before.last {
+            if found.last < before.last && before.sure <= found.last {
+                // Who said that there is more was wrong.
+                if state.known.last == before.last {
+                    state.known.last = found.last;
+                }
+            } else if found.last < before.sure {
                 // What was in the log is not in it any more.
                 state.generation += 1;
                 state.known = found;
@@ -253,6 +262,7 @@ impl Topic {
             let known = state.known;
             let next = Known {
                 last: known.last.max(news.last),
+                sure: known.sure.max(news.sure),
                 floor: known.floor.max(news.floor),
                 access_version: known.access_version.max(news.access_version),
                 read: known.read.max(news.read),
@@ -273,6 +283,7 @@ impl Topic {
             let mut state = self.state();
             for entry in entries {
                 news.last = news.last.max(entry.seq);
+                news.sure = news.last;
                 news.access_version = news.access_version.max(entry.access_version);
                 state.ring.push(Arc::clone(entry));
             }
