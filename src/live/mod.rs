@@ -34,6 +34,7 @@ pub fn start(app: &App) {
             tokio::select! {
                 () = app_of_task.stop.cancelled() => return,
                 _ = ticks.tick() => {}
+                () = app_of_task.compare.notified() => {}
             }
             outage.note(&app_of_task.hub.catch_up(app_of_task.database.reader()).await);
         }
