@@ -114,25 +114,32 @@ async fn a_user_and_a_password_are_given_and_never_logged() {
 }
 
 #[tokio::test]
-async fn a_bus_that_may_not_hear_says_so() {
-    let folder = std::env::temp_dir().join(format!("plant_care_nats_{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("nats.conf");
-    let rights = r#"authorization { users = [ { user: care, password: word,
-        permissions: { publish: ">", subscribe: { deny: ">" } } } ] }"#;
+async fn a_bus_needs_the_right_to_its_subject_and_says_so_without() {
+    let name = u64::from_ne_bytes(plant_care::crypto::random());
+    let file = std::env::temp_dir().join(format!("plant_care_nats_{name:x}.conf"));
+    let rights = r#"authorization { users = [
+        { user: may, password: word, permissions: { publish: "plant_care.wake.*", subscribe: "plant_care.wake.*" } }
+        { user: deaf, password: word, permissions: { publish: ">", subscribe: { deny: ">" } } }
+        { user: mute, password: word, permissions: { publish: { deny: ">" }, subscribe: ">" } }
+    ] }"#;
     std::fs::write(&file, rights).unwrap();
     let nats = Nats::start_with(&["--config", file.to_str().unwrap()]).await;
-    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::remove_file(&file).unwrap();
 
-    let logs = Logs::catch();
-    let app = start(&nats.url_as("care:word")).await;
-    logs.until(FAILS).await;
-    assert!(
-        logs.text().to_lowercase().contains("permissions violation"),
-        "{}",
-        logs.text()
-    );
-    assert_eq!(readiness(&app).await, (200, json!("polling the database")));
+    let app = start(&nats.url_as("may:word")).await;
+    listening(&[&app]).await;
+    for user in ["deaf:word", "mute:word"] {
+        let logs = Logs::catch();
+        let app = start(&nats.url_as(user)).await;
+        logs.until(FAILS).await;
+        let logged = logs.text().to_lowercase();
+        assert!(logged.contains("permissions violation"), "{user}: {logged}");
+        assert_eq!(
+            readiness(&app).await,
+            (200, json!("polling the database")),
+            "{user}"
+        );
+    }
 }
 
 /// A server that never compares its hub with the database by itself: whoever asks for it is seen.
