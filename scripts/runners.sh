@@ -3,13 +3,15 @@
 
 passed=0 failed=0 skipped=0
 postgres_folder='' postgres_url=''
+nats_folder=''
 logs=''
 
-# Whatever happens, the server goes away and the sums are the last line.
+# Whatever happens, the servers go away and the sums are the last line.
 finish() {
     local code=$?
     trap - EXIT
     [[ -z $postgres_folder ]] || scripts/postgres stop "$postgres_folder" >/dev/null 2>&1 || true
+    [[ -z $nats_folder ]] || scripts/nats stop "$nats_folder" >/dev/null 2>&1 || true
     if ((code != 0 && failed == 0)); then failed=1; fi
     if ((code == 0 && failed > 0)); then code=1; fi
     printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
@@ -17,7 +19,7 @@ finish() {
 }
 
 begin() {
-    unset TEST_DATABASE_URL
+    unset TEST_DATABASE_URL TEST_NATS_URL
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -30,6 +32,14 @@ start_postgres() {
     postgres_folder=$(mktemp -d "${TMPDIR:-/tmp}/plant-care-postgres.XXXXXX")
     # shellcheck disable=SC2034 # for the script that sources this
     postgres_url=$(scripts/postgres start "$postgres_folder")
+}
+
+# For all Rust runs: each test server has a subject of its own.
+start_nats() {
+    say "Starting a private NATS server"
+    nats_folder=$(mktemp -d "${TMPDIR:-/tmp}/plant-care-nats.XXXXXX")
+    TEST_NATS_URL=$(scripts/nats start "$nats_folder")
+    export TEST_NATS_URL
 }
 
 # run_tests NAME KIND MINIMUM COMMAND...: shows and keeps the log, adds its counts.

@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use sea_orm::{DbBackend, DbErr};
-use tokio::sync::Semaphore;
+use sea_orm::DbErr;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,7 +17,7 @@ use crate::crypto::{KeyError, Keys};
 use crate::database::Database;
 use crate::database::schema::{self, SchemaError};
 use crate::live::Hub;
-use crate::live::bus::Bus;
+use crate::live::bus::{Bus, BusError, Ties};
 
 /// What a process is made of.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub struct App {
     pub hub: Arc<Hub>,
     /// Wakes other processes'.
     pub bus: Bus,
+    /// Has the hub compared with the database at once, instead of within a second.
+    pub compare: Arc<Notify>,
     /// How many passwords may be hashed at once: as many as there are cores, so that logins cannot
     /// starve everything else.
     pub hashing: Arc<Semaphore>,
@@ -62,6 +64,9 @@ pub enum StartError {
     /// The schema cannot be used.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// The bus could not be made.
+    #[error("cannot make the wake-up bus: {0}")]
+    Bus(#[from] BusError),
 }
 
 impl App {
@@ -79,14 +84,14 @@ impl App {
         let tasks = TaskTracker::new();
         let (stop, halt) = (CancellationToken::new(), CancellationToken::new());
         let hub = Arc::new(Hub::new(database.clone(), clock.clone(), halt.clone()));
-        let bus = match database.backend() {
-            DbBackend::Postgres => Bus::postgres(&config.database_url.0, Arc::clone(&hub), &tasks, &halt)
-                .map_err(|source| StartError::Database {
-                    url: config.shown_database_url(),
-                    source,
-                })?,
-            _ => Bus::InProcess,
+        let compare = Arc::new(Notify::new());
+        let ties = Ties {
+            hub: Arc::clone(&hub),
+            compare: Arc::clone(&compare),
+            tasks: tasks.clone(),
+            stop: halt.clone(),
         };
+        let bus = Bus::start(&config, &database, &keys, ties).await?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             config: Arc::new(config),
@@ -95,6 +100,7 @@ impl App {
             keys,
             hub,
             bus,
+            compare,
             hashing: Arc::new(Semaphore::new(cores)),
             tasks,
             stop,

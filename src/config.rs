@@ -11,8 +11,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use url::Url;
+
 use self::reader::{
-    Reader, check_database_url, check_log_filter, default_database_url, mask_password, minutes, seconds,
+    Reader, bus_url, check_database_url, check_log_filter, default_database_url, mask_password, minutes,
+    seconds,
 };
 
 /// What is in force for one process.
@@ -26,6 +29,8 @@ pub struct Config {
     pub database_url: Secret<String>,
     /// `DATABASE_MAX_CONNECTIONS`: connections this process opens at most, readers and writer together.
     pub database_max_connections: u32,
+    /// `BUS_URL`: `nats://` or `tls://` and a server; `None` means the database's own way, if it has one.
+    pub bus_url: Option<Secret<Url>>,
     /// `SECRET_KEY`: 32 bytes that seal access tokens; `None` in development means the data folder's.
     pub secret_key: Option<Secret<[u8; 32]>>,
     /// `ENCRYPTION_KEY`: 32 bytes that wrap the members' data keys; `None` as above.
@@ -225,12 +230,13 @@ impl Config {
         };
         let log_filter = reader
             .text("RUST_LOG")
-            .unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn".to_owned());
+            .unwrap_or_else(|| "info,async_nats=off,sqlx=warn,sea_orm_migration=warn".to_owned());
         Ok(Self {
             listen_addr,
             data_dir,
             database_url: Secret(database_url),
             database_max_connections: reader.within("DATABASE_MAX_CONNECTIONS", 10, 2..=1000, "2 to 1000")?,
+            bus_url: reader.text("BUS_URL").as_deref().map(bus_url).transpose()?,
             secret_key: reader.key("SECRET_KEY", development)?,
             encryption_key: reader.key("ENCRYPTION_KEY", development)?,
             environment,
@@ -252,6 +258,15 @@ impl Config {
     /// The database's address without its password.
     pub fn shown_database_url(&self) -> String {
         mask_password(&self.database_url.0)
+    }
+
+    /// How other processes are woken, without a password.
+    pub fn shown_bus_url(&self) -> String {
+        match &self.bus_url {
+            Some(url) => mask_password(url.0.as_str()),
+            None if self.sqlite_file().is_some() => "in-process".to_owned(),
+            None => "postgres".to_owned(),
+        }
     }
 
     /// The file of a SQLite database.
@@ -276,6 +291,7 @@ impl Config {
                 "DATABASE_MAX_CONNECTIONS",
                 self.database_max_connections.to_string(),
             ),
+            ("BUS_URL", self.shown_bus_url()),
             ("SECRET_KEY", key(&self.secret_key)),
             ("ENCRYPTION_KEY", key(&self.encryption_key)),
             (
@@ -384,7 +400,53 @@ mod tests {
     }
 
     #[test]
+    fn the_bus_is_a_nats_server_or_the_databases_own() {
+        let shown = |settings: &[(&str, &str)]| read(settings).unwrap().shown_bus_url();
+        assert_eq!(shown(&[]), "in-process");
+        assert_eq!(shown(&[("DATABASE_URL", "postgres://db/care")]), "postgres");
+        for url in ["nats://bus", "nats://127.0.0.1:4222", "tls://[::1]:4222"] {
+            assert_eq!(shown(&[("BUS_URL", url)]), url);
+        }
+        let config = read(&[("BUS_URL", "tls://care:hunter2@bus:4222")]).unwrap();
+        let all = format!("{:?} {:?}", config, config.table());
+        assert!(
+            !all.contains("hunter2") && all.contains("tls://care:***@bus:4222"),
+            "{all}"
+        );
+    }
+
+    #[test]
+    fn another_bus_is_refused_without_its_password() {
+        let takes = "is not valid: it takes nats://host:4222, nats://user:password@host:4222, or the same with tls://";
+        for (held, shown) in [
+            ("kafka://care:hunter2@bus:9092", "kafka://***@bus:9092"),
+            ("nats://hunter2@bus:4222", "nats://***@bus:4222"),
+            ("nats://:hunter2@bus:4222", "nats://***@bus:4222"),
+            ("nats://care:hunter2@", "nats://***@"),
+            ("nats://care:hunter2@bus:many", "nats://***@bus:many"),
+            ("nats://bus/subject", "nats://bus/subject"),
+            ("nats://one,nats://two", "nats://one,nats://two"),
+            ("nats:bus", "nats:bus"),
+            ("bus:4222", "bus:4222"),
+            ("postgres", "postgres"),
+        ] {
+            assert_eq!(
+                complaint(&[("BUS_URL", held)]),
+                format!("BUS_URL={shown} {takes}")
+            );
+        }
+    }
+
+    #[test]
     fn a_database_password_is_masked() {
+        assert_eq!(
+            mask_password("postgres://care:hunter2@db:many/care"),
+            "postgres://***@db:many/care"
+        );
+        assert_eq!(
+            mask_password("postgres://care@db/care"),
+            "postgres://care@db/care"
+        );
         let config = read(&[("DATABASE_URL", "postgres://care:hunter2@db/care")]).unwrap();
         let shown = format!("{:?} {:?}", config, config.table());
         assert!(!shown.contains("hunter2") && shown.contains("care:***@db"));

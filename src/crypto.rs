@@ -26,6 +26,7 @@ pub struct Keys {
     token: [u8; 32],
     wrap: [u8; 32],
     index: [u8; 32],
+    deployment: [u8; 32],
 }
 
 /// Why keys could not be had.
@@ -68,6 +69,7 @@ impl Keys {
     pub fn derive(secret_key: &[u8; 32], encryption_key: &[u8; 32]) -> Self {
         Self {
             token: derive(secret_key, b"access token"),
+            deployment: derive(secret_key, b"deployment name"),
             wrap: derive(encryption_key, b"data key wrapping"),
             index: derive(encryption_key, b"e-mail blind index"),
         }
@@ -100,6 +102,11 @@ impl Keys {
     /// plain one could be guessed.
     pub fn email_index(&self, normalised: &str) -> Vec<u8> {
         mac(&self.index, normalised.as_bytes())
+    }
+
+    /// A name for all processes that share a database and `SECRET_KEY`, which tells nothing of either.
+    pub fn deployment(&self, database: &str) -> String {
+        URL_SAFE_NO_PAD.encode(mac(&self.deployment, database.as_bytes()))
     }
 }
 

@@ -1,12 +1,14 @@
 //! The tests of the whole server: each starts one, on a database of its own, and sees what a client sees.
 //!
 //! On SQLite by default; on Postgres with `TEST_DATABASE_URL`, an address of any database of a server on
-//! which databases may be created.
+//! which databases may be created. The tests of the bus use the NATS server at `TEST_NATS_URL`, or start one.
 
 #[cfg(test)]
 mod access;
 #[cfg(test)]
 mod accounts;
+#[cfg(test)]
+mod bus;
 #[cfg(test)]
 mod care_events;
 #[cfg(test)]

@@ -163,6 +163,24 @@ pub(super) fn check_database_url(url: &str) -> Result<(), ConfigError> {
     })
 }
 
+/// The bus's address: nothing but a server, with a password or without.
+pub(super) fn bus_url(held: &str) -> Result<Secret<Url>, ConfigError> {
+    let url = Url::parse(held).ok().filter(|url| {
+        matches!(url.scheme(), "nats" | "tls")
+            && url.host_str().is_some_and(|host| !host.is_empty())
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty() == url.password().is_none()
+    });
+    url.map(Secret).ok_or_else(|| ConfigError {
+        variable: "BUS_URL",
+        // A user without a password may be a token.
+        held: mask_user(&mask_password(held)),
+        takes: "nats://host:4222, nats://user:password@host:4222, or the same with tls://",
+    })
+}
+
 pub(super) fn check_log_filter(filter: String) -> Result<String, ConfigError> {
     match tracing_subscriber::EnvFilter::try_new(&filter) {
         Ok(_) => Ok(filter),
@@ -181,6 +199,15 @@ pub(super) fn mask_password(url: &str) -> String {
             Ok(()) => parsed.to_string(),
             Err(()) => "***".to_owned(),
         },
+        Ok(_) => url.to_owned(),
+        Err(_) => mask_user(url),
+    }
+}
+
+/// What may be no URL, with all masked that comes before its host.
+fn mask_user(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
         _ => url.to_owned(),
     }
 }

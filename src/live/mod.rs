@@ -55,6 +55,7 @@ pub async fn start(app: &App) -> Result<(), DbErr> {
             tokio::select! {
                 () = app_of_task.halt.cancelled() => return,
                 _ = ticks.tick() => {}
+                () = app_of_task.compare.notified() => {}
             }
             outage.note(&app_of_task.hub.catch_up().await);
         }

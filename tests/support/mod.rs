@@ -2,6 +2,7 @@
 
 pub(crate) mod bulk;
 pub(crate) mod logs;
+pub(crate) mod nats;
 pub(crate) mod rows;
 pub(crate) mod socket;
 pub(crate) mod story;
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 pub(crate) use self::logs::Logs;
+pub(crate) use self::nats::Nats;
 pub(crate) use self::rows::key;
 pub(crate) use self::socket::Socket;
 pub(crate) use self::story::Story;
@@ -247,6 +249,17 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.app.stop.cancel();
     }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(socket::PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "not so: {what}");
 }
 
 /// The data of an answer without errors.
