@@ -270,10 +270,6 @@ impl Subscriber {
     /// There is nothing up to `to`.
     fn missing(&mut self, to: i64, known: &Known) -> Next {
         let stream = self.stream();
-        if known.floor >= known.last && matches!(stream, Stream::Care(_)) {
-            // Only of a request that is long over nothing at all is kept.
-            return self.end(EndReason::TrimmedAway);
-        }
         let from = std::mem::replace(&mut self.position, Cursor::at_floor(stream, to));
         self.tell(Message::Gap {
             from,

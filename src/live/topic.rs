@@ -210,9 +210,8 @@ impl Topic {
 
     /// [`refresh`](Self::refresh), unless that was done a moment ago.
     pub async fn refresh_if_old(&self) -> Result<Known, DbErr> {
-        if let Some(checked) = self.state().checked_at
-            && checked.elapsed() < FRESH
-        {
+        let checked_at = self.state().checked_at;
+        if checked_at.is_some_and(|checked| checked.elapsed() < FRESH) {
             return Ok(self.known().1);
         }
         self.refresh().await

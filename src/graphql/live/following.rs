@@ -131,8 +131,9 @@ impl Api {
 }
 
 impl Following {
-    /// Has it look again.
+    /// Has it look again, whatever became of a wake-up that came while it could not.
     pub fn wake(&self) {
+        self.subscriber.seat().looking();
         self.subscriber.seat().wake();
     }
 
