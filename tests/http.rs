@@ -220,7 +220,7 @@ async fn a_browser_gets_graphiql_and_a_program_an_answer() {
         assert!(page.text().await.unwrap().contains("GraphiQL"));
     }
     // A browser that sends a query gets its answer.
-    let asked = get(&app, &[("query", "{ viewer { id } }")]).header(ACCEPT, "text/html");
+    let asked = get(&app, &[("query", "{ viewer { id } }")]).header(ACCEPT, "text/html,*/*;q=0.8");
     assert_eq!(answer(asked).await.1, json!({ "data": { "viewer": null } }));
 }
 

@@ -1,10 +1,12 @@
 //! The GraphQL layer: types, inputs, payloads, and resolvers that translate. No rules and no SQL.
 
+pub mod busy;
 pub mod care_event;
 pub mod care_record;
 pub mod care_request;
 pub mod comment;
 pub mod connection;
+pub mod document;
 pub mod error;
 pub mod feed;
 pub mod lexical;
@@ -15,8 +17,10 @@ pub mod node;
 pub mod offer;
 pub mod outcome;
 pub mod plant;
+pub mod request;
 pub mod scalars;
 pub mod scope;
+pub mod service_limits;
 pub mod session;
 pub mod stream;
 pub mod timeline;
@@ -26,13 +30,14 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use async_graphql::futures_util::stream::{BoxStream, StreamExt as _, once};
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
-
 use async_graphql::{
     Data, Executor, IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions,
-    Schema, SchemaBuilder,
+    Schema, SchemaBuilder, value,
 };
+use async_graphql_value::ConstValue;
 
+use self::busy::Busy;
+use self::document::Document;
 use self::error::{ApiError, Exceeded, with_codes};
 use self::limits::Costs;
 use self::scope::{Caller, Scope, Session};
@@ -46,6 +51,7 @@ pub struct Query(
     care_request::CareRequestQuery,
     feed::FeedQuery,
     node::NodeQuery,
+    service_limits::ServiceQuery,
 );
 
 /// What can be done. Every mutation takes one `input` and answers with a payload; what is expected to be refused is in
@@ -73,6 +79,7 @@ pub struct Api {
     schema: PlantCareSchema,
     costs: Arc<Costs>,
     sdl: Arc<str>,
+    busy: Arc<Busy>,
     app: App,
 }
 
@@ -121,6 +128,7 @@ impl Api {
             schema: builder.finish(),
             costs: Arc::new(Costs::of_schema(&sdl)?),
             sdl: sdl.into(),
+            busy: Arc::default(),
             app,
         })
     }
@@ -135,88 +143,120 @@ impl Api {
         &self.sdl
     }
 
+    /// Who speaks in a session now.
+    pub async fn caller(&self, session: &Session) -> Result<Caller, ApiError> {
+        let caller = session.caller(&self.app).await;
+        self.busy.note_caller(&caller);
+        caller
+    }
+
     /// Runs a query or mutation.
-    pub async fn run(&self, request: Request, caller: Caller) -> Response {
-        let request = match self.admit(request, caller) {
-            Ok(request) => request,
+    pub async fn run(&self, document: Document, caller: Caller) -> Response {
+        if document.is_subscription() {
+            let message = "A subscription has many answers: follow it over a websocket, or with Accept: \
+                           text/event-stream.";
+            return ApiError::BadRequest(message.to_owned()).into_response();
+        }
+        let Admitted { request, cost } = match self.admit(document, caller) {
+            Ok(admitted) => admitted,
             Err(response) => return *response,
         };
-        let limit = self.app.config.limits.operation;
-        if let Ok(response) = tokio::time::timeout(limit, self.schema.execute(request)).await {
-            return with_codes(response);
+        let limits = &self.app.config.limits;
+        let Ok(response) = tokio::time::timeout(limits.operation, self.schema.execute(request)).await else {
+            return ApiError::LimitExceeded(Exceeded {
+                limit: "OPERATION_SECONDS",
+                value: limits.operation_seconds(),
+                maximum: limits.operation_seconds(),
+            })
+            .into_response();
+        };
+        self.busy.note_response(&response);
+        let response = with_codes(response);
+        match cost {
+            Some(cost) => response.extension("cost", cost),
+            None => response,
         }
-        let seconds = usize::try_from(limit.as_secs()).unwrap_or(usize::MAX);
-        ApiError::LimitExceeded(Exceeded {
-            limit: "OPERATION_SECONDS",
-            value: seconds,
-            maximum: seconds,
-        })
-        .into_response()
     }
 
     /// Follows a subscription; what is not one is run, and its answer the only one.
-    async fn follow(
-        self,
-        mut request: Request,
-        session: Option<Arc<Session>>,
-    ) -> BoxStream<'static, Response> {
+    async fn follow(self, request: Request, session: Option<Arc<Session>>) -> BoxStream<'static, Response> {
         let caller = match session {
-            Some(session) => session.caller(&self.app).await,
+            Some(session) => self.caller(&session).await,
             None => Ok(Caller::nobody()),
         };
         let caller = match caller {
             Ok(caller) => caller,
             Err(error) => return answer(error.into_response()),
         };
-        let is_subscription = match self.parse(&mut request) {
-            Ok(document) => document
-                .operations
-                .iter()
-                .any(|(_, operation)| is_subscription(&operation.node)),
+        let document = match self.document(request) {
+            Ok(document) => document,
             Err(response) => return answer(*response),
         };
-        if !is_subscription {
-            return answer(self.run(request, caller).await);
+        if !document.is_subscription() {
+            return answer(self.run(document, caller).await);
         }
-        match self.admit(request, caller) {
-            Ok(request) => self.schema.execute_stream(request).map(with_codes).boxed(),
+        match self.admit(document, caller) {
+            Ok(admitted) => self
+                .schema
+                .execute_stream(admitted.request)
+                .map(with_codes)
+                .boxed(),
             Err(response) => answer(*response),
         }
     }
 
-    /// Parses a request's document, if its text is within the limits.
-    pub fn parse<'r>(&self, request: &'r mut Request) -> Result<&'r ExecutableDocument, Box<Response>> {
-        lexical::check(&request.query, &self.app.config.limits)
-            .map_err(|exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response()))?;
-        request
-            .parsed_query()
-            .map_err(|error| Box::new(with_codes(Response::from_errors(vec![error]))))
-    }
-
     /// Refuses what exceeds a limit, and gives the operation its scope.
-    fn admit(&self, mut request: Request, caller: Caller) -> Result<Request, Box<Response>> {
-        let variables = request.variables.clone();
-        let document = self.parse(&mut request)?;
+    fn admit(&self, document: Document, caller: Caller) -> Result<Admitted, Box<Response>> {
+        let config = &self.app.config;
+        let refused = |error: ApiError| Err(Box::new(error.into_response()));
+        let variables = &document.request.variables;
         // All operations have to be within the limits: whichever runs, all of them are validated.
-        for (_, operation) in document.operations.iter() {
+        let mut cost = 0;
+        for (_, operation) in document.parsed.operations.iter() {
             let measured = self
                 .costs
-                .measure(document, &operation.node, &variables, &self.app.config.limits);
-            if let Some(exceeded) = measured.exceeded(&self.app.config.limits) {
-                return Err(Box::new(ApiError::LimitExceeded(exceeded).into_response()));
+                .measure(&document.parsed, &operation.node, variables, &config.limits);
+            if let Some(exceeded) = measured.exceeded(&config.limits) {
+                return refused(ApiError::LimitExceeded(exceeded));
+            }
+            if measured.introspects() && !config.introspection {
+                let message = "The schema cannot be asked for here: introspection is switched off.";
+                return refused(ApiError::BadRequest(message.to_owned()));
+            }
+            if document
+                .operation()
+                .is_some_and(|runs| std::ptr::eq(runs, &operation.node))
+            {
+                cost = measured.cost();
             }
         }
-        if !self.app.config.introspection {
+        let Document { mut request, parsed } = document;
+        let asked = request.extensions.get("cost") == Some(&ConstValue::Boolean(true));
+        request.set_parsed_query(parsed);
+        if !config.introspection {
             request.introspection_mode = IntrospectionMode::Disabled;
         }
-        Ok(request.data(Scope::new(caller, self.app.database.clone())))
+        Ok(Admitted {
+            request: request.data(Scope::new(caller, self.app.database.clone())),
+            cost: asked.then(|| value!({ "requested": cost, "maximum": config.limits.cost })),
+        })
     }
+}
+
+/// An operation within the limits.
+struct Admitted {
+    request: Request,
+    /// What is told of its cost, if that was asked for.
+    cost: Option<ConstValue>,
 }
 
 impl Executor for Api {
     async fn execute(&self, request: Request) -> Response {
         // The transports call `run`; whoever comes this way is nobody in particular.
-        self.run(request, Caller::nobody()).await
+        match self.document(request) {
+            Ok(document) => self.run(document, Caller::nobody()).await,
+            Err(response) => *response,
+        }
     }
 
     fn execute_stream(&self, request: Request, data: Option<Arc<Data>>) -> BoxStream<'static, Response> {
@@ -230,8 +270,4 @@ impl Executor for Api {
 
 fn answer(response: Response) -> BoxStream<'static, Response> {
     once(std::future::ready(response)).boxed()
-}
-
-fn is_subscription(operation: &OperationDefinition) -> bool {
-    operation.ty == OperationType::Subscription
 }

@@ -1,5 +1,6 @@
 //! What every resolver may ask of its operation: who is asking, in which language, and the loaders.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::Context;
@@ -7,7 +8,7 @@ use async_graphql::Context;
 use super::error::ApiError;
 use super::loaders::{self, Loaders};
 use crate::app::App;
-use crate::auth::{self, AuthError};
+use crate::auth;
 use crate::database::Database;
 use crate::domain::{Member, Viewer};
 use crate::entity::user::Locale;
@@ -19,29 +20,31 @@ pub struct Caller {
     pub viewer: Viewer,
     /// The language that the client asked for; a member's own comes first.
     pub accepts: Locale,
+    /// From where.
+    pub address: IpAddr,
 }
 
-/// Who opened a websocket: asked anew for every operation, because tokens expire and sessions end while it
-/// is open.
+/// Who sends an HTTP request or opened a websocket, as she says. Asked anew for every operation, because
+/// tokens expire and sessions end while a websocket is open.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// The `authorization` of `connection_init`.
+    /// The `Authorization` header, or the `authorization` of `connection_init`.
     pub authorization: Option<String>,
     /// The language that the client asked for.
     pub accepts: Locale,
+    /// The client's address.
+    pub address: IpAddr,
 }
 
 impl Session {
     /// The caller now.
     pub async fn caller(&self, app: &App) -> Result<Caller, ApiError> {
-        match auth::authenticate(app, self.authorization.as_deref()).await {
-            Ok(viewer) => Ok(Caller {
-                viewer,
-                accepts: self.accepts,
-            }),
-            Err(AuthError::Invalid) => Err(ApiError::Unauthenticated),
-            Err(AuthError::Unavailable(error)) => Err(error.into()),
-        }
+        let viewer = auth::authenticate(app, self.authorization.as_deref()).await?;
+        Ok(Caller {
+            viewer,
+            accepts: self.accepts,
+            address: self.address,
+        })
     }
 }
 
@@ -51,6 +54,7 @@ impl Caller {
         Self {
             viewer: Viewer::Anonymous,
             accepts: Locale::default(),
+            address: Ipv6Addr::UNSPECIFIED.into(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -55,7 +55,8 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     live::start(&app);
     jobs::start(&app);
     let stop = app.stop.clone();
-    let accepting = axum::serve(listener, router(api)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let router = router(api).into_make_service_with_connect_info::<SocketAddr>();
+    let accepting = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let finish = async {
         stop.cancelled().await;
         tokio::time::sleep(app.config.drain).await;
@@ -85,8 +86,10 @@ pub fn router(api: Api) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .with_state(api)
+        .method_not_allowed_fallback(http::method_not_allowed)
         .layer(cors(config))
         .merge(graphiql::router())
+        .fallback(http::no_such_address)
 }
 
 /// Lets the pages of allowed origins call.
@@ -109,9 +112,11 @@ fn cors(config: Arc<Config>) -> CorsLayer {
         ])
 }
 
-async fn schema(State(api): State<Api>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "application/graphql; charset=utf-8")],
-        api.sdl().to_owned(),
-    )
+/// `/schema.graphql`: the schema's text, where the schema may be asked for.
+async fn schema(State(api): State<Api>, headers: HeaderMap) -> Response {
+    if !api.app().config.introspection {
+        return http::no_such_address(headers).await;
+    }
+    let content_type = [(header::CONTENT_TYPE, "application/graphql; charset=utf-8")];
+    (content_type, api.sdl().to_owned()).into_response()
 }

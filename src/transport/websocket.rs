@@ -1,5 +1,6 @@
 //! GraphQL over websockets: the stock server of async-graphql, until our own takes its place.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const WAITING: usize = 16;
 
 /// Opens a websocket that speaks `graphql-transport-ws`.
-pub fn upgrade(api: Api, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+pub fn upgrade(api: Api, headers: &HeaderMap, address: IpAddr, upgrade: WebSocketUpgrade) -> Response {
     let config = &api.app().config;
     if !origin::allowed(config, headers) {
         let message = "Pages of this origin may not open a websocket here.".to_owned();
@@ -44,11 +45,11 @@ pub fn upgrade(api: Api, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Resp
         .protocols([PROTOCOL])
         .max_message_size(config.limits.websocket_message_bytes)
         .read_buffer_size(4096)
-        .on_upgrade(move |socket| serve(api, socket, accepts))
+        .on_upgrade(move |socket| serve(api, socket, accepts, address))
 }
 
 /// Serves one websocket until its client leaves or the process stops.
-async fn serve(api: Api, socket: WebSocket, accepts: Locale) {
+async fn serve(api: Api, socket: WebSocket, accepts: Locale, address: IpAddr) {
     // Held until the end, so that the process waits for the close frame when it stops.
     let _working = api.app().tasks.token();
     let stop = api.app().stop.clone();
@@ -60,7 +61,9 @@ async fn serve(api: Api, socket: WebSocket, accepts: Locale) {
     });
     let sessions = api.clone();
     let server = GraphQLWebSocket::new_with_pair(outgoing, reader, api, protocol)
-        .on_connection_init(move |payload| async move { Ok(session(&sessions, &payload, accepts).await?) })
+        .on_connection_init(move |payload| async move {
+            Ok(session(&sessions, &payload, accepts, address).await?)
+        })
         .serve();
     tokio::pin!(server);
     let mut finished = false;
@@ -89,7 +92,12 @@ async fn serve(api: Api, socket: WebSocket, accepts: Locale) {
 }
 
 /// The session of a socket, from the payload of `connection_init`; refused if its token is not valid.
-async fn session(api: &Api, payload: &serde_json::Value, accepts: Locale) -> Result<Data, ApiError> {
+async fn session(
+    api: &Api,
+    payload: &serde_json::Value,
+    accepts: Locale,
+    address: IpAddr,
+) -> Result<Data, ApiError> {
     let field = |name| payload.get(name).and_then(serde_json::Value::as_str);
     let authorization = field("authorization")
         .or_else(|| field("Authorization"))
@@ -97,8 +105,9 @@ async fn session(api: &Api, payload: &serde_json::Value, accepts: Locale) -> Res
     let session = Session {
         authorization,
         accepts,
+        address,
     };
-    session.caller(api.app()).await?;
+    api.caller(&session).await?;
     let mut data = Data::default();
     data.insert(Arc::new(session));
     Ok(data)
