@@ -1,5 +1,5 @@
-//! Whether the database has connections to spare: those who get none are told SERVER_BUSY, and the log once
-//! for all of them.
+//! Whether the database has connections to spare: those who get none are told `SERVER_BUSY`, and the log
+//! once for all of them.
 
 use std::sync::{Mutex, PoisonError};
 

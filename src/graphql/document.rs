@@ -30,14 +30,13 @@ impl Document {
     pub fn operation(&self) -> Option<&OperationDefinition> {
         match (&self.parsed.operations, self.request.operation_name.as_deref()) {
             (DocumentOperations::Single(operation), None) => Some(&operation.node),
-            (DocumentOperations::Single(_), Some(_)) => None,
             (DocumentOperations::Multiple(operations), Some(name)) => {
                 operations.get(name).map(|operation| &operation.node)
             }
             (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
                 operations.values().next().map(|operation| &operation.node)
             }
-            (DocumentOperations::Multiple(_), None) => None,
+            _ => None,
         }
     }
 

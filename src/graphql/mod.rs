@@ -225,7 +225,7 @@ impl Api {
             }
             if document
                 .operation()
-                .is_some_and(|runs| std::ptr::eq(runs, &operation.node))
+                .is_some_and(|runs| std::ptr::eq(runs, &raw const operation.node))
             {
                 cost = measured.cost();
             }

@@ -6,8 +6,8 @@ use super::lexical::NESTING;
 use super::scope::app;
 use crate::config::Limits;
 
-/// How much may be asked for. What exceeds a limit is refused with LIMIT_EXCEEDED; `extensions.limit` is then the
-/// limit's name here, in capitals: `BODY_BYTES` for `bodyBytes`.
+/// How much may be asked for. What exceeds a limit is refused with `LIMIT_EXCEEDED`; `extensions.limit` is then
+/// the limit's name here, in capitals: `BODY_BYTES` for `bodyBytes`.
 #[derive(SimpleObject)]
 pub struct ServiceLimits {
     /// Bytes of an HTTP request's body.

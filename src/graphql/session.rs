@@ -94,7 +94,7 @@ impl SessionMutation {
     }
 
     /// Opens a session with e-mail and password. Too many wrong passwords for an account, or logins from an address,
-    /// answer LIMIT_EXCEEDED; see `serviceLimits`.
+    /// answer `LIMIT_EXCEEDED`; see `serviceLimits`.
     async fn login(
         &self,
         context: &Context<'_>,

@@ -30,11 +30,9 @@ pub async fn post(
     let answered = async {
         let maximum = api.app().config.limits.body_bytes;
         let request = request::of_body(&headers, body, maximum).await?;
-        answer(&api, &session(&headers, address), &accepted, request, false).await
+        answer(&api, &session(&headers, address), accepted, request, false).await
     };
-    answered
-        .await
-        .unwrap_or_else(|refusal| refusal.respond(&accepted))
+    answered.await.unwrap_or_else(|refusal| refusal.respond(accepted))
 }
 
 /// `GET /graphql`: a query, a page for browsers, or the way to a websocket.
@@ -55,11 +53,9 @@ pub async fn get(
     }
     let answered = async {
         let request = request::of_address(&query)?;
-        answer(&api, &session(&headers, address), &accepted, request, true).await
+        answer(&api, &session(&headers, address), accepted, request, true).await
     };
-    answered
-        .await
-        .unwrap_or_else(|refusal| refusal.respond(&accepted))
+    answered.await.unwrap_or_else(|refusal| refusal.respond(accepted))
 }
 
 /// Who sends a request, by its headers.
@@ -77,7 +73,7 @@ fn session(headers: &HeaderMap, address: ClientAddress) -> Session {
 async fn answer(
     api: &Api,
     session: &Session,
-    accepted: &Accepted,
+    accepted: Accepted,
     request: Request,
     only_queries: bool,
 ) -> Result<Response, Refusal> {

@@ -51,7 +51,7 @@ impl Accepted {
 
     /// Whether an operation is to be answered by server-sent events: to who takes nothing else, or takes them
     /// too and follows a subscription. Known before anything runs.
-    pub fn wants_events(&self, document: &Document) -> bool {
+    pub fn wants_events(self, document: &Document) -> bool {
         self.event_stream && (self.single.is_none() || document.is_subscription())
     }
 }

@@ -43,7 +43,7 @@ impl Refusal {
         }
     }
 
-    pub(super) fn respond(self, accepted: &Accepted) -> Response {
+    pub(super) fn respond(self, accepted: Accepted) -> Response {
         // Who takes nothing of ours is told so in the plainest way.
         let media_type = accepted.single.unwrap_or_default();
         let mut response = write(media_type, self.status, &self.error.into_response());
@@ -68,7 +68,7 @@ pub fn refused(status: StatusCode, error: ApiError) -> Response {
 
 /// The answer to an address that is none.
 pub async fn no_such_address(headers: HeaderMap) -> Response {
-    Refusal::from(ApiError::NoSuchAddress).respond(&Accepted::of(&headers))
+    Refusal::from(ApiError::NoSuchAddress).respond(Accepted::of(&headers))
 }
 
 /// The answer to a method that an address does not take; which it takes is added by the router.
@@ -77,7 +77,7 @@ pub async fn method_not_allowed(headers: HeaderMap) -> Response {
         StatusCode::METHOD_NOT_ALLOWED,
         "This address does not take this method.",
     )
-    .respond(&Accepted::of(&headers))
+    .respond(Accepted::of(&headers))
 }
 
 /// The answer to an operation.
