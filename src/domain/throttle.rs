@@ -6,7 +6,7 @@
 //! nobody else guesses, gets in with the right password at her first try, and guesses from many addresses
 //! stay few. A right password uses nothing up.
 //!
-//! Counted in this process only, and in bounded memory: what was not tried for longest is forgotten first.
+//! Counted in this process only, and in bounded memory: who was tried least, and longest ago, is forgotten first.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -165,24 +165,25 @@ impl<K: Eq + Hash> Buckets<K> {
     }
 }
 
-/// Makes room: the full buckets go and, if those are few, the fuller half of the others.
+/// Makes room: the full buckets go and, of the others, so many of the fullest that half are left.
 fn forget<K: Eq + Hash>(buckets: &mut HashMap<K, DateTime<Utc>>, now: DateTime<Utc>) {
+    const HALF: usize = REMEMBERED / 2;
     buckets.retain(|_, full_at| *full_at > now);
-    if buckets.len() > REMEMBERED / 2 {
-        let mut times: Vec<_> = buckets.values().copied().collect();
-        let middle = times.len() / 2;
-        let (_, median, _) = times.select_nth_unstable(middle);
-        let median = *median;
-        // Of those that are equally full, too: room is needed in any case.
-        let mut equal = buckets.len() / 2;
-        buckets.retain(|_, full_at| {
-            *full_at > median
-                || (*full_at == median && {
-                    equal = equal.saturating_sub(1);
-                    equal > 0
-                })
-        });
+    if buckets.len() <= HALF {
+        return;
     }
+    let mut times: Vec<_> = buckets.values().copied().collect();
+    let excess = times.len() - HALF;
+    let (_, edge, emptier) = times.select_nth_unstable(excess);
+    let edge = *edge;
+    let mut room = HALF - emptier.iter().filter(|time| **time > edge).count();
+    buckets.retain(|_, full_at| {
+        if *full_at == edge && room > 0 {
+            room -= 1;
+            return true;
+        }
+        *full_at > edge
+    });
 }
 
 #[cfg(test)]
@@ -269,24 +270,30 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_keeps_what_was_tried_last() {
+    fn memory_is_bounded_and_keeps_who_was_tried_most() {
         let buckets: Buckets<usize> = Buckets::new("TESTS", 2, HOUR);
         let kept = || buckets.full_at.lock().unwrap().len();
-        for second in 0..3 {
-            for key in 0..REMEMBERED {
-                buckets
-                    .take(second * REMEMBERED + key, at(second.try_into().unwrap()))
-                    .unwrap();
-                assert!(kept() <= REMEMBERED);
+        for key in 0..10 {
+            buckets.take(key, at(0)).unwrap();
+            buckets.take(key, at(0)).unwrap();
+        }
+        // All others are equally full, then fuller and fuller.
+        for (second, keys) in [(0, 10..REMEMBERED), (1, REMEMBERED..3 * REMEMBERED)] {
+            for key in keys {
+                buckets.take(key, at(second)).unwrap();
             }
+            assert!((REMEMBERED / 2..=REMEMBERED).contains(&kept()), "{}", kept());
         }
-        let last = 3 * REMEMBERED - 1;
-        buckets.take(last, at(3)).unwrap();
-        buckets.take(last, at(3)).unwrap_err();
-        buckets.take(last + 1, at(4000)).unwrap();
-        for key in 0..REMEMBERED {
-            buckets.take(key, at(8000)).unwrap();
+        for key in 0..10 {
+            buckets.take(key, at(1)).unwrap_err();
         }
-        assert!(kept() <= REMEMBERED);
+        // Room is made seldom: each time for half of all.
+        let mut full = buckets.full_at.lock().unwrap().clone();
+        full.extend((0..REMEMBERED).map(|key| (4 * REMEMBERED + key, at(1801))));
+        forget(&mut full, at(2));
+        assert_eq!(full.len(), REMEMBERED / 2);
+        assert!((0..10).all(|key| full.contains_key(&key)));
+        forget(&mut full, at(8000));
+        assert!(full.is_empty());
     }
 }

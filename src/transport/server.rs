@@ -105,6 +105,7 @@ fn cors(config: Arc<Config>) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST])
+        .expose_headers([header::RETRY_AFTER])
         .allow_headers([
             header::ACCEPT_LANGUAGE,
             header::AUTHORIZATION,
