@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::crypto::{KeyError, Keys};
 use crate::database::Database;
 use crate::database::schema::{self, SchemaError};
+use crate::domain::throttle::Throttle;
 use crate::live::Hub;
 use crate::live::bus::{Bus, BusError, Ties};
 
@@ -39,6 +40,8 @@ pub struct App {
     /// How many passwords may be hashed at once: as many as there are cores, so that logins cannot
     /// starve everything else.
     pub hashing: Arc<Semaphore>,
+    /// How often one may log in and register.
+    pub throttle: Arc<Throttle>,
     /// Every task that the process started; it waits for them when it stops.
     pub tasks: TaskTracker,
     /// Set when the process begins to stop: nobody new is let in.
@@ -94,6 +97,7 @@ impl App {
         let bus = Bus::start(&config, &database, &keys, ties).await?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
+            throttle: Arc::new(Throttle::new(&config.limits)),
             config: Arc::new(config),
             clock,
             database,

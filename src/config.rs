@@ -3,16 +3,20 @@
 //! Nobody else reads the environment. A wrong value stops the start with one line that names the
 //! variable, what it held, and what it takes.
 
+pub mod manifest;
 mod reader;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use url::Url;
 
+use self::manifest::Manifest;
 use self::reader::{
     Reader, bus_url, check_database_url, check_log_filter, default_database_url, mask_password, minutes,
     seconds,
@@ -49,11 +53,16 @@ pub struct Config {
     pub access_token_life: Duration,
     /// `DRAIN_SECONDS`: how long open work may take to finish after SIGTERM.
     pub drain: Duration,
-    /// `LIMIT_...`: what one request may ask for.
+    /// `CLIENT_ADDRESS_HEADER`: the header in which a proxy names its client's address; `None`: nobody is
+    /// believed, and the client is the one who is connected.
+    pub client_address_header: Option<HeaderName>,
+    /// `TRUSTED_DOCUMENTS`: the documents that may be sent by their id; in production, the only ones that run.
+    pub trusted_documents: Option<Arc<Manifest>>,
+    /// `LIMIT_...`: how much may be asked for.
     pub limits: Limits,
 }
 
-/// What one request may ask for.
+/// How much may be asked for: by one request, or by one client.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// `LIMIT_BODY_BYTES`: the body of an HTTP request.
@@ -82,12 +91,18 @@ pub struct Limits {
     pub operation: Duration,
     /// `LIMIT_WEBSOCKET_MESSAGE_BYTES`: one message from a websocket client.
     pub websocket_message_bytes: usize,
-    /// `LIMIT_CONNECTIONS`: open websockets and event streams of this process.
+    /// `LIMIT_CONNECTIONS`: connections of subscribers that are open in one process.
     pub connections: usize,
-    /// `LIMIT_SUBSCRIPTIONS_PER_CONNECTION`: operations that one websocket has open.
+    /// `LIMIT_SUBSCRIPTIONS_PER_CONNECTION`: operations that run over one connection at the same time.
     pub subscriptions_per_connection: usize,
-    /// `LIMIT_SUBSCRIPTIONS_PER_USER`: subscriptions that a member has open in this process.
+    /// `LIMIT_SUBSCRIPTIONS_PER_USER`: subscriptions of one member in one process, over all her connections.
     pub subscriptions_per_user: usize,
+    /// `LIMIT_LOGINS_PER_ACCOUNT`: logins of one account with a wrong password in an hour, from anywhere.
+    pub logins_per_account: usize,
+    /// `LIMIT_LOGINS_PER_ADDRESS`: logins from one address in an hour.
+    pub logins_per_address: usize,
+    /// `LIMIT_REGISTRATIONS_PER_ADDRESS`: registrations from one address in an hour.
+    pub registrations_per_address: usize,
 }
 
 impl Default for Limits {
@@ -109,6 +124,9 @@ impl Default for Limits {
             connections: 10_000,
             subscriptions_per_connection: 100,
             subscriptions_per_user: 200,
+            logins_per_account: 20,
+            logins_per_address: 300,
+            registrations_per_address: 100,
         }
     }
 }
@@ -251,6 +269,8 @@ impl Config {
                 "1 to 1440 minutes",
             )?),
             drain: seconds(reader.within("DRAIN_SECONDS", 8, 0..=600, "0 to 600 seconds")?),
+            client_address_header: reader.header("CLIENT_ADDRESS_HEADER")?,
+            trusted_documents: reader.manifest("TRUSTED_DOCUMENTS")?,
             limits: reader.limits()?,
         })
     }
@@ -281,8 +301,7 @@ impl Config {
             Some(_) => "***".to_owned(),
             None => format!("made in {}", self.data_dir.display()),
         };
-        let limits = &self.limits;
-        vec![
+        let mut table = vec![
             ("ENVIRONMENT", format!("{:?}", self.environment).to_lowercase()),
             ("LISTEN_ADDR", self.listen_addr.to_string()),
             ("DATA_DIR", self.data_dir.display().to_string()),
@@ -300,29 +319,60 @@ impl Config {
             ),
             ("ALLOWED_ORIGINS", self.allowed_origins.join(",")),
             ("INTROSPECTION", self.introspection.to_string()),
+            (
+                "CLIENT_ADDRESS_HEADER",
+                self.client_address_header
+                    .as_ref()
+                    .map_or_else(String::new, ToString::to_string),
+            ),
+            (
+                "TRUSTED_DOCUMENTS",
+                self.trusted_documents
+                    .as_ref()
+                    .map_or_else(String::new, |manifest| manifest.path().display().to_string()),
+            ),
             ("DRAIN_SECONDS", self.drain.as_secs().to_string()),
             ("LOG_FORMAT", format!("{:?}", self.log_format).to_lowercase()),
             ("RUST_LOG", self.log_filter.clone()),
-            ("LIMIT_BODY_BYTES", limits.body_bytes.to_string()),
-            ("LIMIT_DOCUMENT_BYTES", limits.document_bytes.to_string()),
-            ("LIMIT_TOKENS", limits.tokens.to_string()),
-            ("LIMIT_DEPTH", limits.depth.to_string()),
+        ];
+        let limits = self.limits.table();
+        table.extend(limits.map(|(variable, value)| (variable, value.to_string())));
+        table
+    }
+}
+
+impl Limits {
+    /// Every limit by its variable, times in seconds.
+    fn table(&self) -> [(&'static str, usize); 19] {
+        [
+            ("LIMIT_BODY_BYTES", self.body_bytes),
+            ("LIMIT_DOCUMENT_BYTES", self.document_bytes),
+            ("LIMIT_TOKENS", self.tokens),
+            ("LIMIT_DEPTH", self.depth),
+            ("LIMIT_INTROSPECTION_DEPTH", self.introspection_depth),
+            ("LIMIT_NODES", self.nodes),
+            ("LIMIT_ALIASES", self.aliases),
+            ("LIMIT_DIRECTIVES", self.directives),
+            ("LIMIT_ROOT_FIELDS", self.root_fields),
+            ("LIMIT_COST", self.cost),
+            ("LIMIT_PAGE_SIZE", self.page_size),
+            ("LIMIT_OPERATION_SECONDS", self.operation_seconds()),
+            ("LIMIT_WEBSOCKET_MESSAGE_BYTES", self.websocket_message_bytes),
+            ("LIMIT_CONNECTIONS", self.connections),
             (
-                "LIMIT_INTROSPECTION_DEPTH",
-                limits.introspection_depth.to_string(),
+                "LIMIT_SUBSCRIPTIONS_PER_CONNECTION",
+                self.subscriptions_per_connection,
             ),
-            ("LIMIT_NODES", limits.nodes.to_string()),
-            ("LIMIT_ALIASES", limits.aliases.to_string()),
-            ("LIMIT_DIRECTIVES", limits.directives.to_string()),
-            ("LIMIT_ROOT_FIELDS", limits.root_fields.to_string()),
-            ("LIMIT_COST", limits.cost.to_string()),
-            ("LIMIT_PAGE_SIZE", limits.page_size.to_string()),
-            ("LIMIT_OPERATION_SECONDS", limits.operation.as_secs().to_string()),
-            (
-                "LIMIT_WEBSOCKET_MESSAGE_BYTES",
-                limits.websocket_message_bytes.to_string(),
-            ),
+            ("LIMIT_SUBSCRIPTIONS_PER_USER", self.subscriptions_per_user),
+            ("LIMIT_LOGINS_PER_ACCOUNT", self.logins_per_account),
+            ("LIMIT_LOGINS_PER_ADDRESS", self.logins_per_address),
+            ("LIMIT_REGISTRATIONS_PER_ADDRESS", self.registrations_per_address),
         ]
+    }
+
+    /// [`operation`](Self::operation) in seconds.
+    pub fn operation_seconds(&self) -> usize {
+        usize::try_from(self.operation.as_secs()).unwrap_or(usize::MAX)
     }
 }
 
@@ -380,6 +430,8 @@ mod tests {
         assert!(complaint(&[("LIMIT_DEPTH", "0")]).starts_with("LIMIT_DEPTH=0"));
         assert!(complaint(&[("ALLOWED_ORIGINS", "nowhere")]).starts_with("ALLOWED_ORIGINS=nowhere"));
         assert!(complaint(&[("RUST_LOG", "a=b=c")]).starts_with("RUST_LOG=a=b=c"));
+        assert!(complaint(&[("CLIENT_ADDRESS_HEADER", "x forwarded")]).starts_with("CLIENT_ADDRESS_HEADER="));
+        assert!(complaint(&[("LIMIT_LOGINS_PER_ACCOUNT", "0")]).starts_with("LIMIT_LOGINS_PER_ACCOUNT=0"));
     }
 
     #[test]

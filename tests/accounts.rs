@@ -3,6 +3,7 @@
 mod secrets;
 mod sessions;
 mod sockets;
+mod throttle;
 
 use plant_care::entity::{UserId, user};
 use sea_orm::EntityTrait as _;

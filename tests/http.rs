@@ -1,7 +1,15 @@
 //! GraphQL over HTTP: what is taken, what is refused, and what is told when something goes wrong inside.
 
 #[cfg(test)]
+mod busy;
+#[cfg(test)]
+mod negotiation;
+#[cfg(test)]
 mod origins;
+#[cfg(test)]
+mod trusted;
+#[cfg(test)]
+mod unasked;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -220,7 +228,7 @@ async fn a_browser_gets_graphiql_and_a_program_an_answer() {
         assert!(page.text().await.unwrap().contains("GraphiQL"));
     }
     // A browser that sends a query gets its answer.
-    let asked = get(&app, &[("query", "{ viewer { id } }")]).header(ACCEPT, "text/html");
+    let asked = get(&app, &[("query", "{ viewer { id } }")]).header(ACCEPT, "text/html,*/*;q=0.8");
     assert_eq!(answer(asked).await.1, json!({ "data": { "viewer": null } }));
 }
 
@@ -302,7 +310,22 @@ async fn what_fails_inside_is_logged_under_an_id_and_never_told() {
 async fn production_tells_nothing_of_its_schema_by_itself() {
     let app = TestApp::start_with(&PRODUCTION).await;
     let types = app.send(None, "{ __schema { types { name } } }", json!({})).await;
-    assert!(types["data"]["__schema"].is_null(), "{types}");
+    assert_eq!(error_code(&types), "BAD_REQUEST");
+    assert_eq!(types.get("data"), None, "{types}");
+    let hidden = app
+        .send(
+            None,
+            "{ ...f } fragment f on Query { a: __type(name: \"User\") { name } }",
+            json!({}),
+        )
+        .await;
+    assert_eq!(error_code(&hidden), "BAD_REQUEST");
+    let text = app.request(Method::GET, "/schema.graphql");
+    assert_eq!(refusal(text).await, refused(404, "NOT_FOUND"));
+    let name = app
+        .send(None, "{ __typename viewer { __typename } }", json!({}))
+        .await;
+    assert_eq!(name, json!({ "data": { "__typename": "Query", "viewer": null } }));
     let misspelt = app.send(None, "{ viewr { id } }", json!({})).await;
     assert_eq!(error_code(&misspelt), "BAD_REQUEST");
     assert!(
@@ -317,6 +340,8 @@ async fn production_tells_nothing_of_its_schema_by_itself() {
     let app = TestApp::start_with(&allowed).await;
     let types = app.send(None, "{ __schema { types { name } } }", json!({})).await;
     assert!(types["data"]["__schema"]["types"].as_array().unwrap().len() > 10);
+    let text = app.request(Method::GET, "/schema.graphql").send().await.unwrap();
+    assert_eq!(text.status(), StatusCode::OK);
 }
 
 #[tokio::test]

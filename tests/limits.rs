@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Member, TestApp, error_code};
+use crate::support::{Member, TestApp, error_code, text};
 
 /// A document's refusal: which limit, the value, the maximum. Nothing of it may have run.
 fn exceeded(answer: &Value) -> (String, u64, u64) {
@@ -11,11 +11,7 @@ fn exceeded(answer: &Value) -> (String, u64, u64) {
     assert_eq!(answer["errors"].as_array().unwrap().len(), 1);
     let told = &answer["errors"][0]["extensions"];
     let number = |name: &str| told[name].as_u64().unwrap();
-    (
-        crate::support::text(&told["limit"]),
-        number("value"),
-        number("maximum"),
-    )
+    (text(&told["limit"]), number("value"), number("maximum"))
 }
 
 async fn ask(app: &TestApp, member: &Member, query: &str) -> Value {
@@ -261,4 +257,66 @@ async fn days_that_are_not_ordered_as_text_are_refused() {
         .await;
         assert_eq!(error_code(&answer), "BAD_REQUEST", "{day}");
     }
+}
+
+#[tokio::test]
+async fn the_cost_of_a_request_is_told_if_it_is_asked_for() {
+    let app = TestApp::start().await;
+    let query = "query a($n: Int = 3) { openCareRequests(first: $n) { edges { node { plants { id } } } } }
+        query b { openCareRequests { totalCount } }";
+    let ask = async |extensions: Value| -> Value {
+        let body = json!({ "query": query, "operationName": "a", "variables": { "n": 7 }, "extensions": extensions });
+        let sent = app.request(reqwest::Method::POST, "/graphql").json(&body);
+        let answer: Value = sent.send().await.unwrap().json().await.unwrap();
+        answer.get("extensions").cloned().unwrap_or_default()
+    };
+    assert_eq!(
+        ask(json!({ "cost": true })).await,
+        json!({ "cost": { "requested": 7 + 7 * 10, "maximum": 5_000 } }),
+        "of the operation that runs"
+    );
+    for not_asked in [json!({}), json!({ "cost": false }), json!({ "cost": "true" })] {
+        assert_eq!(ask(not_asked).await, Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn every_limit_in_force_is_published() {
+    let app = TestApp::start_with(&[("LIMIT_DEPTH", "13"), ("LIMIT_SUBSCRIPTIONS_PER_USER", "7")]).await;
+    let described = "{ __type(name: \"ServiceLimits\") { fields { name } } }";
+    let fields = app.send(None, described, json!({})).await["data"]["__type"]["fields"].take();
+    let names: Vec<_> = fields
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|field| text(&field["name"]))
+        .collect();
+    let query = format!("{{ serviceLimits {{ {} }} }}", names.join(" "));
+    let published = crate::support::data(app.send(None, &query, json!({})).await)["serviceLimits"].take();
+    assert_eq!(
+        (&published["depth"], &published["subscriptionsPerUser"]),
+        (&json!(13), &json!(7))
+    );
+    // `bodyBytes` is `LIMIT_BODY_BYTES`; how deep brackets nest cannot be set.
+    let variable = |name: &str| {
+        let capitals = name.chars().fold(String::new(), |mut capitals, letter| {
+            if letter.is_ascii_uppercase() {
+                capitals.push('_');
+            }
+            capitals.push(letter.to_ascii_uppercase());
+            capitals
+        });
+        format!("LIMIT_{capitals}")
+    };
+    let published: Vec<_> = names
+        .iter()
+        .filter(|name| *name != "nesting")
+        .map(|name| (variable(name), published[name].to_string()))
+        .collect();
+    let table = app.app.config.table().into_iter();
+    let in_force: Vec<_> = table
+        .filter(|(variable, _)| variable.starts_with("LIMIT_"))
+        .map(|(variable, value)| (variable.to_owned(), value))
+        .collect();
+    assert_eq!(published, in_force);
 }

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
+use super::manifest::Manifest;
 use super::{ConfigError, Limits, Secret, Source};
 
 /// Reads variables one by one; each says what it takes.
@@ -102,6 +105,34 @@ impl Reader<'_> {
             .collect()
     }
 
+    pub(super) fn header(&self, variable: &'static str) -> Result<Option<HeaderName>, ConfigError> {
+        let Some(held) = self.text(variable) else {
+            return Ok(None);
+        };
+        match held.parse() {
+            Ok(name) => Ok(Some(name)),
+            Err(_) => Err(ConfigError {
+                variable,
+                held,
+                takes: "a header's name such as X-Forwarded-For",
+            }),
+        }
+    }
+
+    pub(super) fn manifest(&self, variable: &'static str) -> Result<Option<Arc<Manifest>>, ConfigError> {
+        let Some(path) = self.text(variable) else {
+            return Ok(None);
+        };
+        match Manifest::read(path.as_ref()) {
+            Ok(manifest) => Ok(Some(Arc::new(manifest))),
+            Err(reason) => Err(ConfigError {
+                variable,
+                held: format!("{path} ({reason})"),
+                takes: "the path of a manifest in the format apollo-persisted-query-manifest, version 1",
+            }),
+        }
+    }
+
     pub(super) fn limits(&self) -> Result<Limits, ConfigError> {
         const BYTES: &str = "a number of bytes from 1024 to 67108864";
         const COUNT: &str = "a number from 1 to 1000000";
@@ -133,6 +164,12 @@ impl Reader<'_> {
                 usual.subscriptions_per_connection,
             )?,
             subscriptions_per_user: count("LIMIT_SUBSCRIPTIONS_PER_USER", usual.subscriptions_per_user)?,
+            logins_per_account: count("LIMIT_LOGINS_PER_ACCOUNT", usual.logins_per_account)?,
+            logins_per_address: count("LIMIT_LOGINS_PER_ADDRESS", usual.logins_per_address)?,
+            registrations_per_address: count(
+                "LIMIT_REGISTRATIONS_PER_ADDRESS",
+                usual.registrations_per_address,
+            )?,
         })
     }
 }

@@ -20,8 +20,21 @@ pub enum Error {
     Database(DbErr),
     /// A sealed value could not be opened, or a password not hashed.
     Crypto(Unsealable),
+    /// More than is allowed.
+    Exceeded(Exceeded),
     /// A task of the process ended before its answer; it is stopping.
     Interrupted,
+}
+
+/// Which limit, what was asked for, and what is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exceeded {
+    /// The limit's name: that of its variable without `LIMIT_`.
+    pub limit: &'static str,
+    /// What was asked for.
+    pub value: usize,
+    /// What is allowed.
+    pub maximum: usize,
 }
 
 /// One reason, and the input field it is about.
@@ -136,6 +149,12 @@ impl From<Reason> for Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(vec![refusal])
+    }
+}
+
+impl From<Exceeded> for Error {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Exceeded(exceeded)
     }
 }
 

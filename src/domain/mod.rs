@@ -13,13 +13,14 @@ pub mod offer;
 pub mod plant;
 pub mod policy;
 pub mod session;
+pub mod throttle;
 pub mod timeline;
 pub mod user;
 pub mod values;
 pub mod viewer;
 pub mod write;
 
-pub use error::{Error, Reason, Refusal};
+pub use error::{Error, Exceeded, Reason, Refusal};
 pub use idempotency::{Keyed, Written};
 pub use viewer::{Member, Viewer};
 pub use write::Write;

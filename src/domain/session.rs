@@ -1,5 +1,6 @@
 //! Sessions: logging in, staying in, and out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -39,9 +40,30 @@ pub struct Opened {
     pub user: user::Model,
 }
 
-/// Opens a session for whoever knows the password.
-pub async fn login(app: &App, email: &Email, password: &str) -> Result<Opened, Error> {
+/// Opens a session for whoever knows the password, as often as the [throttle](super::throttle) allows.
+pub async fn login(app: &App, from: IpAddr, email: &Email, password: &str) -> Result<Opened, Error> {
     let index = app.keys.email_index(email.as_ref());
+    let attempt = app.throttle.login(from, &index, app.clock.now())?;
+    let verified = verify(app, index, password).await;
+    if !matches!(verified, Ok(None)) {
+        // Right, or not looked at: something inside failed.
+        app.throttle.forgive(attempt);
+    }
+    let user = verified?.ok_or(Reason::InvalidCredentials)?;
+    let family = FamilyId(app.clock.new_id());
+    let (opened, row) = open(app, user, family);
+    app.write("login", &row, |write, row| {
+        Box::pin(async move {
+            row.clone().into_active_model().insert(write.transaction).await?;
+            Ok(())
+        })
+    })
+    .await?;
+    Ok(opened)
+}
+
+/// The active member whose password it is.
+async fn verify(app: &App, index: Vec<u8>, password: &str) -> Result<Option<user::Model>, Error> {
     let found = user::by_email_index(index).one(app.database.reader()).await?;
     let hash = found
         .as_ref()
@@ -49,21 +71,7 @@ pub async fn login(app: &App, email: &Email, password: &str) -> Result<Opened, E
         .to_owned();
     let password = password.to_owned();
     let matches = hashing(app, move || crypto::verify_password(&password, &hash)).await?;
-    match found {
-        Some(user) if matches && user.status == UserStatus::Active => {
-            let family = FamilyId(app.clock.new_id());
-            let (opened, row) = open(app, user, family);
-            app.write("login", &row, |write, row| {
-                Box::pin(async move {
-                    row.clone().into_active_model().insert(write.transaction).await?;
-                    Ok(())
-                })
-            })
-            .await?;
-            Ok(opened)
-        }
-        _ => Err(Reason::InvalidCredentials.into()),
-    }
+    Ok(found.filter(|user| matches && user.status == UserStatus::Active))
 }
 
 /// Exchanges a refresh token for a new pair. A token that comes a second time was stolen, from her or

@@ -1,5 +1,7 @@
 //! Members.
 
+use std::net::IpAddr;
+
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
@@ -30,6 +32,12 @@ pub struct NewUser {
     pub locale: Locale,
     /// Her time zone.
     pub timezone: Option<Timezone>,
+}
+
+/// Makes a member of whoever asks from an address, as often as the [throttle](super::throttle) allows.
+pub async fn register_from(app: &App, from: IpAddr, new: NewUser) -> Result<Opened, Error> {
+    app.throttle.registration(from, app.clock.now())?;
+    register(app, new).await
 }
 
 /// Makes a member and opens her first session.

@@ -7,10 +7,12 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject};
-use sea_orm::DbErr;
+use sea_orm::{ConnAcquireErr, DbErr};
 
 use super::messages;
+use crate::auth::AuthError;
 use crate::crypto;
+pub use crate::domain::Exceeded;
 use crate::domain::{Error, Reason, Refusal};
 use crate::entity::user::Locale;
 use crate::live::GapReason;
@@ -29,8 +31,12 @@ pub enum ApiError {
     InvalidCursor(Option<GapReason>),
     /// There is no such thing, or it is not to be known that there is; subscriptions only.
     NotFound,
+    /// There is nothing at this address.
+    NoSuchAddress,
     /// More than is allowed.
     LimitExceeded(Exceeded),
+    /// No connection to the database was free in time; nothing was done.
+    ServerBusy,
     /// It went wrong inside.
     Internal {
         /// Under which it was logged.
@@ -38,18 +44,10 @@ pub enum ApiError {
     },
 }
 
-/// Which limit, what was asked for, and what is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exceeded {
-    /// The limit's name: that of its variable without `LIMIT_`.
-    pub limit: &'static str,
-    /// What was asked for.
-    pub value: usize,
-    /// What is allowed.
-    pub maximum: usize,
-}
-
 impl ApiError {
+    /// The code of [`ServerBusy`](Self::ServerBusy).
+    pub const SERVER_BUSY: &str = "SERVER_BUSY";
+
     /// Something that went wrong inside: logged here, once, in full.
     pub fn internal(error: &impl Debug) -> Self {
         let error_id = format!("{:016x}", u64::from_be_bytes(crypto::random()));
@@ -61,6 +59,15 @@ impl ApiError {
         Self::Internal { error_id }
     }
 
+    /// The database failed, or had no connection to spare: who ran into that is told, and the log once for
+    /// all of them (see [`Api`](super::Api)).
+    fn of_database(error: &DbErr) -> Self {
+        match error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::ServerBusy,
+            error => Self::internal(error),
+        }
+    }
+
     /// The code that clients may rely on.
     pub fn code(&self) -> &'static str {
         match self {
@@ -68,13 +75,15 @@ impl ApiError {
             Self::BadRequest(_) => "BAD_REQUEST",
             Self::InvalidId => "INVALID_ID",
             Self::InvalidCursor(_) => "INVALID_CURSOR",
-            Self::NotFound => "NOT_FOUND",
+            Self::NotFound | Self::NoSuchAddress => "NOT_FOUND",
             Self::LimitExceeded(_) => "LIMIT_EXCEEDED",
+            Self::ServerBusy => Self::SERVER_BUSY,
             Self::Internal { .. } => "INTERNAL",
         }
     }
 
-    fn message(&self) -> String {
+    /// What it says, for people.
+    pub fn message(&self) -> String {
         match self {
             Self::Unauthenticated => "Log in first: this needs a valid access token.".to_owned(),
             Self::BadRequest(message) => message.clone(),
@@ -82,6 +91,8 @@ impl ApiError {
             Self::InvalidCursor(None) => "This is not a cursor of this list.".to_owned(),
             Self::InvalidCursor(Some(_)) => "The place of this cursor is no longer in the log.".to_owned(),
             Self::NotFound => "There is nothing here that you may follow.".to_owned(),
+            Self::NoSuchAddress => "There is nothing at this address.".to_owned(),
+            Self::ServerBusy => "The server is busy: try again in a few seconds.".to_owned(),
             Self::LimitExceeded(Exceeded {
                 limit,
                 value,
@@ -95,7 +106,10 @@ impl ApiError {
 
     /// The error as async-graphql's, at no place in particular.
     pub fn into_server_error(self) -> ServerError {
-        async_graphql::Error::from(self).into_server_error(async_graphql::Pos::default())
+        let told = async_graphql::Error::from(self);
+        let mut error = ServerError::new(told.message, None);
+        error.extensions = told.extensions;
+        error
     }
 
     /// A whole answer that is this error.
@@ -134,13 +148,22 @@ impl From<ApiError> for async_graphql::Error {
 
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
-        Self::internal(&error)
+        Self::of_database(&error)
     }
 }
 
 impl From<Arc<DbErr>> for ApiError {
     fn from(error: Arc<DbErr>) -> Self {
-        Self::internal(&error)
+        Self::of_database(&error)
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Invalid => Self::Unauthenticated,
+            AuthError::Unavailable(error) => error.into(),
+        }
     }
 }
 
@@ -149,14 +172,18 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::StaleCursor(reason) => Self::InvalidCursor(Some(reason)),
+            Error::Exceeded(exceeded) => Self::LimitExceeded(exceeded),
+            Error::Database(error) => error.into(),
             error => Self::internal(&error),
         }
     }
 }
 
 /// Gives every error of an answer a code: those without one are async-graphql's own, about the document.
+/// Places that are nowhere are left out.
 pub fn with_codes(mut response: Response) -> Response {
     for error in &mut response.errors {
+        error.locations.retain(|place| place.line > 0);
         let extensions = error.extensions.get_or_insert_default();
         if extensions.get("code").is_none() {
             extensions.set("code", "BAD_REQUEST");

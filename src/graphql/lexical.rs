@@ -7,7 +7,7 @@ use super::error::Exceeded;
 use crate::config::Limits;
 
 /// How deep brackets may nest: far deeper than any document within the limit of depth needs.
-const NESTING: usize = 64;
+pub const NESTING: usize = 64;
 
 /// Refuses a text that is too long, has too many tokens, or nests brackets too deep.
 pub fn check(query: &str, limits: &Limits) -> Result<(), Exceeded> {

@@ -294,6 +294,16 @@ impl<'a> Walk<'a> {
 }
 
 impl Measured {
+    /// The objects that are asked for.
+    pub fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// Whether the schema is asked for.
+    pub fn introspects(&self) -> bool {
+        self.introspection_depth > 0
+    }
+
     /// The first limit that the document exceeds.
     pub fn exceeded(&self, limits: &Limits) -> Option<Exceeded> {
         [

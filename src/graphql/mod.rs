@@ -1,10 +1,12 @@
 //! The GraphQL layer: types, inputs, payloads, and resolvers that translate. No rules and no SQL.
 
+pub mod busy;
 pub mod care_event;
 pub mod care_record;
 pub mod care_request;
 pub mod comment;
 pub mod connection;
+pub mod document;
 pub mod error;
 pub mod feed;
 pub mod lexical;
@@ -16,8 +18,10 @@ pub mod node;
 pub mod offer;
 pub mod outcome;
 pub mod plant;
+pub mod request;
 pub mod scalars;
 pub mod scope;
+pub mod service_limits;
 pub mod session;
 pub mod timeline;
 pub mod user;
@@ -25,16 +29,18 @@ pub mod user;
 use std::sync::Arc;
 
 use async_graphql::futures_util::StreamExt as _;
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{
     IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema,
-    SchemaBuilder, ValidationMode,
+    SchemaBuilder, ValidationMode, value,
 };
+use async_graphql_value::ConstValue;
 
+use self::busy::Busy;
+use self::document::Document;
 use self::error::{ApiError, Exceeded, with_codes};
 use self::limits::Costs;
 use self::live::{Groups, Stage};
-use self::scope::{Caller, Scope};
+use self::scope::{Caller, Scope, Session};
 use crate::app::App;
 
 /// What can be asked.
@@ -45,6 +51,7 @@ pub struct Query(
     care_request::CareRequestQuery,
     feed::FeedQuery,
     node::NodeQuery,
+    service_limits::ServiceQuery,
 );
 
 /// What can be done. Every mutation takes one `input` and answers with a payload; what is expected to be refused is in
@@ -75,18 +82,8 @@ pub struct Api {
     groups: Arc<Groups>,
     costs: Arc<Costs>,
     sdl: Arc<str>,
+    busy: Arc<Busy>,
     app: App,
-}
-
-/// What an operation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It reads.
-    Query,
-    /// It changes.
-    Mutation,
-    /// It follows.
-    Subscription,
 }
 
 /// The schema's text: what `plant-care schema` prints.
@@ -137,6 +134,7 @@ impl Api {
             groups: Arc::default(),
             costs: Arc::new(Costs::of_schema(&sdl)?),
             sdl: sdl.into(),
+            busy: Arc::default(),
             app,
         })
     }
@@ -151,32 +149,34 @@ impl Api {
         &self.sdl
     }
 
-    /// Runs a query or mutation.
-    pub async fn run(&self, request: Request, caller: Caller) -> Response {
-        let request = match self.admit(request, caller) {
-            Ok(request) => request,
-            Err(response) => return *response,
-        };
-        let limit = self.app.config.limits.operation;
-        if let Ok(response) = tokio::time::timeout(limit, self.schema.execute(request)).await {
-            return with_codes(response);
-        }
-        self.out_of_time()
+    /// Who speaks in a session now.
+    pub async fn caller(&self, session: &Session) -> Result<Caller, ApiError> {
+        let caller = session.caller(&self.app).await;
+        self.busy.note_caller(&caller);
+        caller
     }
 
-    /// What a request asks for.
-    pub fn kind(&self, request: &mut Request) -> Result<Kind, Box<Response>> {
-        let name = request.operation_name.clone();
-        let document = self.parse(request)?;
-        Ok(match live::operation(document, name.as_deref()) {
-            Ok(operation) => match operation.node.ty {
-                OperationType::Query => Kind::Query,
-                OperationType::Mutation => Kind::Mutation,
-                OperationType::Subscription => Kind::Subscription,
-            },
-            // What is wrong with it is told when it is run.
-            Err(_) => Kind::Query,
-        })
+    /// Runs a query or mutation.
+    pub async fn run(&self, document: Document, caller: Caller) -> Response {
+        if document.is_subscription() {
+            let message = "A subscription has many answers: follow it over a websocket, or with Accept: \
+                           text/event-stream.";
+            return ApiError::BadRequest(message.to_owned()).into_response();
+        }
+        let Admitted { request, cost } = match self.admit(document, caller) {
+            Ok(admitted) => admitted,
+            Err(response) => return *response,
+        };
+        let limits = &self.app.config.limits;
+        let Ok(response) = tokio::time::timeout(limits.operation, self.schema.execute(request)).await else {
+            return self.out_of_time();
+        };
+        self.busy.note_response(&response);
+        let response = with_codes(response);
+        match cost {
+            Some(cost) => response.extension("cost", cost),
+            None => response,
+        }
     }
 
     /// Resolves one message of a subscription that was opened before; nothing if there is nothing to tell.
@@ -186,14 +186,16 @@ impl Api {
             .data(stage);
         let mut answers = self.teller.execute_stream(request);
         let limit = self.app.config.limits.operation;
-        match tokio::time::timeout(limit, answers.next()).await {
-            Ok(answer) => answer,
-            Err(_) => Some(self.out_of_time()),
-        }
+        let answer = match tokio::time::timeout(limit, answers.next()).await {
+            Ok(answer) => answer?,
+            Err(_) => self.out_of_time(),
+        };
+        self.busy.note_response(&answer);
+        Some(with_codes(answer))
     }
 
     fn out_of_time(&self) -> Response {
-        let seconds = usize::try_from(self.app.config.limits.operation.as_secs()).unwrap_or(usize::MAX);
+        let seconds = self.app.config.limits.operation_seconds();
         ApiError::LimitExceeded(Exceeded {
             limit: "OPERATION_SECONDS",
             value: seconds,
@@ -211,37 +213,55 @@ impl Api {
         &self.schema
     }
 
-    /// Parses a request's document, if its text is within the limits.
-    pub fn parse<'r>(&self, request: &'r mut Request) -> Result<&'r ExecutableDocument, Box<Response>> {
-        lexical::check(&request.query, &self.app.config.limits)
-            .map_err(|exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response()))?;
-        request
-            .parsed_query()
-            .map_err(|error| Box::new(with_codes(Response::from_errors(vec![error]))))
-    }
-
     /// Refuses what exceeds a limit, and gives the operation its scope.
-    fn admit(&self, mut request: Request, caller: Caller) -> Result<Request, Box<Response>> {
-        self.check(&mut request)?;
-        if !self.app.config.introspection {
+    fn admit(&self, document: Document, caller: Caller) -> Result<Admitted, Box<Response>> {
+        let cost = self
+            .check(&document)
+            .map_err(|error| Box::new(error.into_response()))?;
+        let config = &self.app.config;
+        let Document { mut request, parsed } = document;
+        let asked = request.extensions.get("cost") == Some(&ConstValue::Boolean(true));
+        request.set_parsed_query(parsed);
+        if !config.introspection {
             request.introspection_mode = IntrospectionMode::Disabled;
         }
-        Ok(request.data(Scope::new(caller, self.app.database.clone())))
+        Ok(Admitted {
+            request: request.data(Scope::new(caller, self.app.database.clone())),
+            cost: asked.then(|| value!({ "requested": cost, "maximum": config.limits.cost })),
+        })
     }
 
-    /// Refuses what exceeds a limit.
-    fn check(&self, request: &mut Request) -> Result<(), Box<Response>> {
-        let variables = request.variables.clone();
-        let document = self.parse(request)?;
+    /// Refuses what exceeds a limit, and says what the operation costs.
+    fn check(&self, document: &Document) -> Result<usize, ApiError> {
+        let config = &self.app.config;
+        let variables = &document.request.variables;
         // All operations have to be within the limits: whichever runs, all of them are validated.
-        for (_, operation) in document.operations.iter() {
+        let mut cost = 0;
+        for (_, operation) in document.parsed.operations.iter() {
             let measured = self
                 .costs
-                .measure(document, &operation.node, &variables, &self.app.config.limits);
-            if let Some(exceeded) = measured.exceeded(&self.app.config.limits) {
-                return Err(Box::new(ApiError::LimitExceeded(exceeded).into_response()));
+                .measure(&document.parsed, &operation.node, variables, &config.limits);
+            if let Some(exceeded) = measured.exceeded(&config.limits) {
+                return Err(ApiError::LimitExceeded(exceeded));
+            }
+            if measured.introspects() && !config.introspection {
+                let message = "The schema cannot be asked for here: introspection is switched off.";
+                return Err(ApiError::BadRequest(message.to_owned()));
+            }
+            if document
+                .operation()
+                .is_some_and(|runs| std::ptr::eq(runs, &raw const operation.node))
+            {
+                cost = measured.cost();
             }
         }
-        Ok(())
+        Ok(cost)
     }
+}
+
+/// An operation within the limits.
+struct Admitted {
+    request: Request,
+    /// What is told of its cost, if that was asked for.
+    cost: Option<ConstValue>,
 }

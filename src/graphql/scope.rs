@@ -1,5 +1,6 @@
 //! What every resolver may ask of its operation: who is asking, in which language, and the loaders.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::Context;
@@ -7,6 +8,7 @@ use async_graphql::Context;
 use super::error::ApiError;
 use super::loaders::{self, Loaders};
 use crate::app::App;
+use crate::auth;
 use crate::database::Database;
 use crate::domain::{Member, Viewer};
 use crate::entity::user::Locale;
@@ -18,6 +20,32 @@ pub struct Caller {
     pub viewer: Viewer,
     /// The language that the client asked for; a member's own comes first.
     pub accepts: Locale,
+    /// From where.
+    pub address: IpAddr,
+}
+
+/// Who sends an HTTP request or opened a websocket, as she says. Asked anew for every operation, because
+/// tokens expire and sessions end while a websocket is open.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The `Authorization` header, or the `authorization` of `connection_init`.
+    pub authorization: Option<String>,
+    /// The language that the client asked for.
+    pub accepts: Locale,
+    /// The client's address.
+    pub address: IpAddr,
+}
+
+impl Session {
+    /// The caller now.
+    pub async fn caller(&self, app: &App) -> Result<Caller, ApiError> {
+        let viewer = auth::authenticate(app, self.authorization.as_deref()).await?;
+        Ok(Caller {
+            viewer,
+            accepts: self.accepts,
+            address: self.address,
+        })
+    }
 }
 
 impl Caller {
@@ -26,6 +54,7 @@ impl Caller {
         Self {
             viewer: Viewer::Anonymous,
             accepts: Locale::default(),
+            address: Ipv6Addr::UNSPECIFIED.into(),
         }
     }
 }

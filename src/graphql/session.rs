@@ -83,7 +83,7 @@ pub struct SessionMutation;
 
 #[Object]
 impl SessionMutation {
-    /// Makes a member and logs her in.
+    /// Makes a member and logs her in. An address may do so a number of times an hour.
     async fn register(
         &self,
         context: &Context<'_>,
@@ -93,7 +93,8 @@ impl SessionMutation {
         SessionPayload::of(context, opened)
     }
 
-    /// Opens a session with e-mail and password.
+    /// Opens a session with e-mail and password. Too many wrong passwords for an account, or logins from an address,
+    /// answer `LIMIT_EXCEEDED`; see `serviceLimits`.
     async fn login(
         &self,
         context: &Context<'_>,
@@ -144,8 +145,9 @@ async fn register(context: &Context<'_>, input: RegisterInput) -> Result<Opened,
         timezone = input.timezone.as_deref().map(|zone| Timezone::parse("timezone", zone)).transpose(),
     }
     let locale = input.locale.map_or_else(|| scope(context).locale(), Into::into);
-    domain::user::register(
+    domain::user::register_from(
         app(context),
+        scope(context).caller.address,
         NewUser {
             email,
             password,
@@ -159,5 +161,11 @@ async fn register(context: &Context<'_>, input: RegisterInput) -> Result<Opened,
 
 async fn login(context: &Context<'_>, input: LoginInput) -> Result<Opened, Error> {
     let email = Email::parse("email", &input.email)?;
-    domain::session::login(app(context), &email, &input.password).await
+    domain::session::login(
+        app(context),
+        scope(context).caller.address,
+        &email,
+        &input.password,
+    )
+    .await
 }

@@ -56,6 +56,8 @@ pub struct Subscriber {
     generation: u32,
     position: Cursor,
     read: i64,
+    /// What was trimmed when it began.
+    floor: i64,
     /// Where the replay ends, until it has.
     head: Option<i64>,
     /// A gap that was found when it began.
@@ -123,6 +125,7 @@ impl Subscriber {
             generation,
             position,
             read: known.read,
+            floor: known.floor,
             head: Some(known.last),
             gap,
             told,
@@ -191,11 +194,11 @@ impl Subscriber {
                 return self.end(EndReason::AccessLost);
             }
             if self.position.seq >= known.last {
-                return self.wait();
+                return self.at_end(&known);
             }
             match self.place.topic().lookup(self.position.seq + 1) {
                 Lookup::Unread => return Next::Load,
-                Lookup::Missing { to } => return self.missing(to, &known),
+                Lookup::Missing { to } => return self.missing(to),
                 Lookup::Here(entry) => {
                     if let Some(next) = self.look_at(entry, &known) {
                         return next;
@@ -268,7 +271,7 @@ impl Subscriber {
     }
 
     /// There is nothing up to `to`.
-    fn missing(&mut self, to: i64, known: &Known) -> Next {
+    fn missing(&mut self, to: i64) -> Next {
         let stream = self.stream();
         let from = std::mem::replace(&mut self.position, Cursor::at_floor(stream, to));
         self.tell(Message::Gap {
@@ -284,6 +287,7 @@ impl Subscriber {
         self.position = Cursor::at_floor(self.stream(), known.floor);
         self.head = Some(known.last);
         self.read = known.read;
+        self.floor = known.floor;
         self.tell(Message::Gap {
             from,
             to: self.position,
@@ -303,6 +307,15 @@ impl Subscriber {
     fn end(&mut self, reason: EndReason) -> Next {
         self.over = true;
         Next::Tell(Message::Ended(reason))
+    }
+
+    /// All was told. Of a request that is long over everything is trimmed at last, and nothing will follow.
+    fn at_end(&mut self, known: &Known) -> Next {
+        let is_over = known.floor > self.floor && known.floor >= known.last;
+        if is_over && matches!(self.stream(), Stream::Care(_)) {
+            return self.end(EndReason::TrimmedAway);
+        }
+        self.wait()
     }
 
     fn wait(&mut self) -> Next {

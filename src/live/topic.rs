@@ -267,7 +267,7 @@ impl Topic {
                 read: known.read.max(news.read),
             };
             state.known = next;
-            next.last != known.last || next.read != known.read
+            next.last != known.last || next.read != known.read || next.floor != known.floor
         };
         if changed {
             self.wake();

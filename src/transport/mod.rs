@@ -1,5 +1,6 @@
 //! The ways in: GraphQL over HTTP and websockets, GraphiQL, health. No GraphQL types of ours.
 
+pub mod address;
 pub mod graphiql;
 pub mod health;
 pub mod http;

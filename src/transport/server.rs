@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use sea_orm::DbErr;
 use tokio::net::TcpListener;
@@ -64,7 +64,8 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     jobs::start(&app);
     forget_answers(&app, api.clone());
     let stop = app.stop.clone();
-    let accepting = axum::serve(listener, router(api)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let router = router(api).into_make_service_with_connect_info::<SocketAddr>();
+    let accepting = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let finish = async {
         stop.cancelled().await;
         tokio::time::sleep(app.config.drain).await;
@@ -114,8 +115,10 @@ pub fn router(api: Api) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .with_state(api)
+        .method_not_allowed_fallback(http::method_not_allowed)
         .layer(cors(config))
         .merge(graphiql::router())
+        .fallback(http::no_such_address)
 }
 
 /// Lets the pages of allowed origins call.
@@ -131,6 +134,7 @@ fn cors(config: Arc<Config>) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST])
+        .expose_headers([header::RETRY_AFTER])
         .allow_headers([
             header::ACCEPT_LANGUAGE,
             header::AUTHORIZATION,
@@ -138,9 +142,11 @@ fn cors(config: Arc<Config>) -> CorsLayer {
         ])
 }
 
-async fn schema(State(api): State<Api>) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "application/graphql; charset=utf-8")],
-        api.sdl().to_owned(),
-    )
+/// `/schema.graphql`: the schema's text, where the schema may be asked for.
+async fn schema(State(api): State<Api>, headers: HeaderMap) -> Response {
+    if !api.app().config.introspection {
+        return http::no_such_address(headers).await;
+    }
+    let content_type = [(header::CONTENT_TYPE, "application/graphql; charset=utf-8")];
+    (content_type, api.sdl().to_owned()).into_response()
 }

@@ -44,6 +44,41 @@ async fn a_wrong_setting_is_named_with_what_it_takes() {
 }
 
 #[tokio::test]
+async fn a_broken_manifest_of_trusted_documents_stops_the_start() {
+    let program = Program::new().await;
+    let folder = tempfile_folder();
+    let path = format!("{folder}/manifest.json");
+    let operation = serde_json::json!({ "id": "1", "name": "A", "type": "query", "body": "query A {" });
+    let manifest = |version: u64| {
+        serde_json::json!({
+            "format": "apollo-persisted-query-manifest", "version": version, "operations": [operation],
+        })
+    };
+    let broken = program.with(&[("TRUSTED_DOCUMENTS", &path)]);
+    for (content, reason) in [
+        (None, "it cannot be read: "),
+        (Some("[".to_owned()), "EOF"),
+        (
+            Some(manifest(2).to_string()),
+            "its format is apollo-persisted-query-manifest in version 2",
+        ),
+        (Some(manifest(1).to_string()), "the body of 1 is not the query A"),
+    ] {
+        if let Some(content) = content {
+            std::fs::write(&path, content).unwrap();
+        }
+        broken
+            .complains(SERVE, &format!("TRUSTED_DOCUMENTS={path} ("))
+            .await;
+        broken.complains(SERVE, reason).await;
+        broken
+            .complains(SERVE, "is not valid: it takes the path of a manifest")
+            .await;
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
 async fn a_database_that_another_program_holds_is_not_waited_for_for_ever() {
     let program = Program::new().await;
     let folder = tempfile_folder();

@@ -22,6 +22,8 @@ const WITHOUT_ID = {
     'Session',
     // The one feed of the viewer.
     'Feed',
+    // The limits of the one service.
+    'ServiceLimits',
     // Messages of a stream: their place in it is the cursor.
     'CareEventDelivered',
     'FeedEventDelivered',

@@ -9,6 +9,7 @@ use super::group::{Erroneous, Group, scope};
 use super::snapshot::Snapshot;
 use super::{Stage, Told};
 use crate::graphql::Api;
+use crate::graphql::document::Document;
 use crate::graphql::error::{ApiError, Exceeded, with_codes};
 use crate::graphql::scope::Caller;
 use crate::live::gate::Gate;
@@ -53,17 +54,18 @@ impl Api {
     /// Opens a subscription for a connection that knows it by `number`.
     pub async fn open(
         &self,
-        mut request: Request,
+        document: Document,
         caller: Caller,
         mailbox: &Arc<Mailbox>,
         number: u32,
     ) -> Result<Box<Following>, Box<Response>> {
         let refused = |error: ApiError| Box::new(error.into_response());
-        self.check(&mut request)?;
-        let document = self.groups().documents.of(&mut request).map_err(refused)?;
+        self.check(&document).map_err(refused)?;
+        let prepared = self.groups().operations.of(&document).map_err(refused)?;
+        let request = document.request;
         let stage = Stage::open();
         let mut opening = Request::new("");
-        opening.set_parsed_query(document.executable.clone());
+        opening.set_parsed_query(prepared.executable.clone());
         opening.variables = request.variables.clone();
         let opening = opening.data(scope(self, caller)).data(Arc::clone(&stage));
         if let Some(response) = self.schema().execute_stream(opening).next().await {
@@ -85,7 +87,7 @@ impl Api {
                 maximum,
             }))
         })?;
-        let group = self.groups().join(self, document, &request, caller, &plan);
+        let group = self.groups().join(self, prepared, &request, caller, &plan);
         let topic = app.hub.topic(plan.stream);
         let seat = Arc::new(Seat::new(Arc::clone(mailbox), number));
         let place = topic.sit(Arc::clone(&seat));

@@ -8,12 +8,11 @@ use async_graphql::{Request, Response, Variables};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::document::{Document, Documents};
+use super::prepared::{Operations, Prepared};
 use super::{Board, Plan, Stage, Told};
 use crate::crypto;
 use crate::entity::CareRequestId;
 use crate::graphql::Api;
-use crate::graphql::error::with_codes;
 use crate::graphql::scope::{Caller, Scope};
 use crate::live::{Message, Stream};
 
@@ -23,10 +22,10 @@ const SHARED_FOR: Duration = Duration::from_secs(1);
 /// Answers kept at most.
 const ANSWERS: usize = 64;
 
-/// The documents and groups that are in use.
+/// The operations and groups that are in use.
 #[derive(Default)]
 pub struct Groups {
-    pub(super) documents: Documents,
+    pub(super) operations: Operations,
     groups: Mutex<HashMap<[u8; 32], Weak<Group>>>,
 }
 
@@ -34,7 +33,7 @@ pub struct Groups {
 pub(super) struct Group {
     pub api: Api,
     pub board: Option<Board>,
-    document: Arc<Document>,
+    prepared: Arc<Prepared>,
     variables: Variables,
     caller: Caller,
     answers: Mutex<VecDeque<Answer>>,
@@ -80,12 +79,12 @@ impl Groups {
     pub(super) fn join(
         &self,
         api: &Api,
-        document: Arc<Document>,
+        prepared: Arc<Prepared>,
         request: &Request,
         caller: Caller,
         plan: &Plan,
     ) -> Arc<Group> {
-        let key = key(&document, request, &caller, plan.stream);
+        let key = key(&prepared, request, &caller, plan.stream);
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(group) = groups.get(&key).and_then(Weak::upgrade) {
             return group;
@@ -96,7 +95,7 @@ impl Groups {
         let group = Arc::new(Group {
             api: api.clone(),
             board: plan.board.clone(),
-            document,
+            prepared,
             variables: request.variables.clone(),
             caller,
             answers: Mutex::default(),
@@ -115,19 +114,19 @@ impl Groups {
 }
 
 /// What makes two subscriptions the same.
-fn key(document: &Document, request: &Request, caller: &Caller, stream: Stream) -> [u8; 32] {
+fn key(prepared: &Prepared, request: &Request, caller: &Caller, stream: Stream) -> [u8; 32] {
     let reader = match caller.viewer.member() {
-        Some(member) if !document.is_shareable => {
+        Some(member) if !prepared.is_shareable => {
             format!("{} {:?} {:?}", member.id, member.role, member.locale)
         }
         _ => String::new(),
     };
     let mut variables: Vec<_> = request.variables.iter().collect();
-    variables.retain(|(name, _)| Some(name.as_str()) != document.after.as_deref());
+    variables.retain(|(name, _)| Some(name.as_str()) != prepared.after.as_deref());
     variables.sort_by(|one, other| one.0.cmp(other.0));
     let variables = serde_json::to_vec(&variables).unwrap_or_default();
     crypto::sha256_of(&[
-        &document.fingerprint,
+        &prepared.fingerprint,
         stream.to_string().as_bytes(),
         &[0],
         reader.as_bytes(),
@@ -200,7 +199,7 @@ impl Group {
 
     fn request(&self) -> Request {
         let mut request = Request::new("");
-        request.set_parsed_query(self.document.executable.clone());
+        request.set_parsed_query(self.prepared.executable.clone());
         request.variables = self.variables.clone();
         request
     }
@@ -225,9 +224,7 @@ impl Group {
 
 fn bytes(response: Response) -> Arc<str> {
     // What was resolved is made of JSON's own kinds of values.
-    serde_json::to_string(&with_codes(response))
-        .unwrap_or_default()
-        .into()
+    serde_json::to_string(&response).unwrap_or_default().into()
 }
 
 /// The scope in which one message is resolved.

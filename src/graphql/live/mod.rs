@@ -5,10 +5,10 @@
 //! message. Between messages it is a position in a log and holds nothing that runs; and subscribers who
 //! would get the same answer share one run.
 
-mod document;
 mod following;
 mod group;
 pub mod messages;
+mod prepared;
 mod sharing;
 mod snapshot;
 
@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_graphql::Context;
 use sea_orm::Condition;
 
-pub(super) use self::document::operation;
 pub use self::following::{Following, Payload, Step};
 pub use self::group::Groups;
 use super::error::ApiError;

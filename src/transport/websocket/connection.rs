@@ -9,10 +9,10 @@ use super::close::Close;
 use super::message::{self, FromClient};
 use super::operations::Operations;
 use super::socket::{Gone, Socket};
-use crate::auth::{self, AuthError};
-use crate::entity::user::Locale;
+use crate::auth;
 use crate::graphql::Api;
-use crate::graphql::scope::Caller;
+use crate::graphql::error::ApiError;
+use crate::graphql::scope::{Caller, Session};
 use crate::live::Mailbox;
 use crate::live::listeners::{self, Listener};
 use crate::live::mailbox::Ending;
@@ -31,7 +31,7 @@ const TURNS: usize = 16;
 pub(super) struct Connection {
     api: Api,
     mailbox: Arc<Mailbox>,
-    accepts: Locale,
+    session: Session,
     /// Who is asking, once that is known.
     caller: Option<Caller>,
     operations: Operations,
@@ -80,7 +80,7 @@ impl Connection {
         socket: WebSocket,
         mailbox: Arc<Mailbox>,
         counted: listeners::Connection,
-        accepts: Locale,
+        session: Session,
         speaks: bool,
     ) {
         let mut socket = Socket::new(socket, Arc::clone(&mailbox), api.app().clone());
@@ -89,7 +89,7 @@ impl Connection {
             operations: Operations::new(api.clone(), Arc::clone(&mailbox)),
             api,
             mailbox,
-            accepts,
+            session,
             caller: None,
             deadlines: Deadlines {
                 init: Some(now + INIT_DEADLINE),
@@ -237,17 +237,11 @@ impl Connection {
             let left = Duration::from_secs(u64::try_from(left).unwrap_or(0));
             self.deadlines.token = Some(app.clock.elapsed() + left);
         }
-        match auth::authenticate(app, authorization).await {
-            Ok(viewer) => Ok(Caller {
-                viewer,
-                accepts: self.accepts,
-            }),
-            Err(AuthError::Invalid) => Err(Close::Forbidden("the token is not valid").into()),
-            Err(AuthError::Unavailable(error)) => {
-                tracing::debug!(%error, "a websocket's token could not be checked");
-                Err(Close::TryAgainLater.into())
-            }
-        }
+        self.session.authorization = authorization.map(ToOwned::to_owned);
+        self.api.caller(&self.session).await.map_err(|error| match error {
+            ApiError::Unauthenticated => Close::Forbidden("the token is not valid").into(),
+            _ => Close::TryAgainLater.into(),
+        })
     }
 
     /// Does what is due.

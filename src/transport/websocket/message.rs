@@ -2,8 +2,10 @@
 
 use async_graphql::{Request, Response};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+
+use crate::graphql::request;
 
 /// What a client says.
 #[derive(Debug)]
@@ -47,15 +49,6 @@ struct Envelope<'m> {
     payload: Option<&'m RawValue>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Payload {
-    query: Option<String>,
-    operation_name: Option<String>,
-    variables: Option<Map<String, Value>>,
-    extensions: Option<Map<String, Value>>,
-}
-
 impl FromClient {
     /// Reads a message, or says what is wrong with it.
     pub(super) fn read(text: &str) -> Result<Self, String> {
@@ -79,27 +72,13 @@ impl FromClient {
             "complete" => Ok(Self::Complete(id()?)),
             "subscribe" => {
                 let payload = envelope.payload.ok_or("The message has no payload.")?;
-                Ok(Self::Subscribe(id()?, Box::new(request(payload)?)))
+                let payload = serde_json::from_str(payload.get()).map_err(|error| error.to_string())?;
+                let request = request::read(payload).map_err(|error| error.message())?;
+                Ok(Self::Subscribe(id()?, Box::new(request)))
             }
             kind => Err(format!("There is no message of the type {kind:?}.")),
         }
     }
-}
-
-fn request(payload: &RawValue) -> Result<Request, String> {
-    let payload: Payload = serde_json::from_str(payload.get())
-        .map_err(|error| format!("The payload is not understood: {error}"))?;
-    let query = payload.query.ok_or("The payload has no query.")?;
-    let mut request = Request::new(query);
-    request.operation_name = payload.operation_name;
-    if let Some(variables) = payload.variables {
-        request.variables = async_graphql::Variables::from_json(Value::Object(variables));
-    }
-    for (name, value) in payload.extensions.unwrap_or_default() {
-        let value = async_graphql::Value::from_json(value).map_err(|error| error.to_string())?;
-        request.extensions.insert(name, value);
-    }
-    Ok(request)
 }
 
 /// `connection_ack`.
@@ -150,7 +129,10 @@ mod tests {
                 "empty",
             ),
             (r#"{"type":"subscribe","id":"1"}"#, "no payload"),
-            (r#"{"type":"subscribe","id":"1","payload":{}}"#, "no query"),
+            (
+                r#"{"type":"subscribe","id":"1","payload":{}}"#,
+                "There is no query",
+            ),
             (
                 r#"{"type":"subscribe","id":"1","payload":{"query":7}}"#,
                 "not understood",

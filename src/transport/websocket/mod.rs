@@ -6,6 +6,7 @@ mod message;
 mod operations;
 mod socket;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::ws::WebSocketUpgrade;
@@ -17,6 +18,7 @@ use super::http::refused;
 use super::{language, origin};
 use crate::graphql::Api;
 use crate::graphql::error::{ApiError, Exceeded};
+use crate::graphql::scope::Session;
 use crate::live::Mailbox;
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -26,7 +28,7 @@ const READ_BUFFER: usize = 2 * 1024;
 const PATIENCE_WITH_LARGE: usize = 4;
 
 /// Opens a websocket that speaks `graphql-transport-ws`.
-pub fn upgrade(api: Api, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+pub fn upgrade(api: Api, headers: &HeaderMap, address: IpAddr, upgrade: WebSocketUpgrade) -> Response {
     let app = api.app();
     let config = &app.config;
     if !origin::allowed(config, headers) {
@@ -49,7 +51,11 @@ pub fn upgrade(api: Api, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Resp
         let refusal = refused(StatusCode::SERVICE_UNAVAILABLE, ApiError::LimitExceeded(exceeded));
         return ([(header::RETRY_AFTER, "1")], refusal).into_response();
     };
-    let accepts = language::accepted(headers);
+    let session = Session {
+        authorization: None,
+        accepts: language::accepted(headers),
+        address,
+    };
     let largest = config.limits.websocket_message_bytes * PATIENCE_WITH_LARGE;
     let upgrade = upgrade
         .protocols([PROTOCOL])
@@ -58,5 +64,5 @@ pub fn upgrade(api: Api, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Resp
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0);
     let speaks = upgrade.selected_protocol().is_some();
-    upgrade.on_upgrade(move |socket| Connection::serve(api, socket, mailbox, counted, accepts, speaks))
+    upgrade.on_upgrade(move |socket| Connection::serve(api, socket, mailbox, counted, session, speaks))
 }

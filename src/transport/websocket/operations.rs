@@ -16,6 +16,7 @@ use crate::graphql::error::{ApiError, Exceeded};
 use crate::graphql::live::{Following, Step};
 use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
+use crate::transport::http::negotiate::has_run;
 
 /// The operations of one connection, and the work that is under way for them.
 ///
@@ -224,44 +225,35 @@ impl Operations {
 }
 
 /// Runs a query or mutation, or opens a subscription.
-async fn work(
-    api: Api,
-    mailbox: Arc<Mailbox>,
-    number: usize,
-    mut request: Request,
-    caller: Caller,
-) -> Outcome {
-    match api.kind(&mut request) {
+async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, caller: Caller) -> Outcome {
+    match api.document(request) {
         Err(refusal) => Outcome::Refused(refusal),
-        Ok(Kind::Subscription) => {
+        Ok(document) if document.is_subscription() => {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            match api.open(request, caller, &mailbox, number).await {
+            match api.open(document, caller, &mailbox, number).await {
                 Ok(following) => Outcome::Opened(following),
                 Err(refusal) => Outcome::Refused(refusal),
             }
         }
-        Ok(kind) => {
+        Ok(document) => {
+            let changes = document.is_mutation();
             let tasks = api.app().tasks.clone();
             // On a task of its own: it must not keep this connection's streams waiting.
-            let running = tasks.spawn(async move { api.run(request, caller).await });
-            let answer = if kind == Kind::Mutation {
+            let running = tasks.spawn(async move { api.run(document, caller).await });
+            let answer = if changes {
                 // Whoever starts a mutation and leaves has still started it.
                 running.await
             } else {
                 AbortOnDropHandle::new(running).await
             };
             match answer {
-                Ok(response) if response.data == async_graphql::Value::Null && response.is_err() => {
-                    Outcome::Refused(Box::new(response))
-                }
+                Ok(response) if !has_run(&response) => Outcome::Refused(Box::new(response)),
                 Ok(response) => Outcome::Answered(serde_json::to_string(&response).unwrap_or_default()),
                 Err(ended) => Outcome::Refused(Box::new(ApiError::internal(&ended).into_response())),
             }
         }
     }
 }
-
-pub(super) use crate::graphql::Kind;
 
 fn text(message: String) -> Message {
     Message::Text(message.into())

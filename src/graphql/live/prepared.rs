@@ -1,20 +1,20 @@
-//! The document of a subscription, made ready to be run again and again.
+//! The operation of a subscription, made ready to be run again and again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_graphql::parser::types::{
-    Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition,
-    Selection, SelectionSet,
+    Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned, Request};
+use async_graphql::{Name, Positioned};
 use async_graphql_value::Value;
 
 use crate::crypto;
+use crate::graphql::document::Document;
 use crate::graphql::error::ApiError;
 
-/// A document whose one operation is a subscription to one field.
-pub(super) struct Document {
+/// A subscription to one field.
+pub(super) struct Prepared {
     /// What it says: its text and the operation's name, hashed.
     pub fingerprint: [u8; 32],
     /// What is run.
@@ -25,40 +25,40 @@ pub(super) struct Document {
     pub is_shareable: bool,
 }
 
-/// The documents that are in use: thousands of subscribers send the same one.
+/// The operations that are in use: thousands of subscribers send the same one.
 #[derive(Default)]
-pub(super) struct Documents(Mutex<HashMap<[u8; 32], Weak<Document>>>);
+pub(super) struct Operations(Mutex<HashMap<[u8; 32], Weak<Prepared>>>);
 
-impl Documents {
-    /// The document of a request that was parsed before.
-    pub(super) fn of(&self, request: &mut Request) -> Result<Arc<Document>, ApiError> {
+impl Operations {
+    /// The operation of a document.
+    pub(super) fn of(&self, document: &Document) -> Result<Arc<Prepared>, ApiError> {
+        let request = &document.request;
         let name = request.operation_name.as_deref().unwrap_or_default();
         let fingerprint = crypto::sha256_of(&[request.query.as_bytes(), &[0], name.as_bytes()]);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(document) = kept.get(&fingerprint).and_then(Weak::upgrade) {
-            return Ok(document);
+        if let Some(prepared) = kept.get(&fingerprint).and_then(Weak::upgrade) {
+            return Ok(prepared);
         }
-        let document = Arc::new(Document::new(fingerprint, request)?);
+        let prepared = Arc::new(Prepared::new(fingerprint, document)?);
         if kept.len() == kept.capacity() {
-            kept.retain(|_, document| document.strong_count() > 0);
+            kept.retain(|_, prepared| prepared.strong_count() > 0);
         }
-        kept.insert(fingerprint, Arc::downgrade(&document));
-        Ok(document)
+        kept.insert(fingerprint, Arc::downgrade(&prepared));
+        Ok(prepared)
     }
 }
 
-impl Document {
-    fn new(fingerprint: [u8; 32], request: &mut Request) -> Result<Self, ApiError> {
-        let operation_name = request.operation_name.clone();
-        let query = request.query.clone();
-        let parsed = request
-            .parsed_query()
-            .map_err(|error| ApiError::BadRequest(error.message))?;
-        let operation = operation(parsed, operation_name.as_deref())?;
-        let field = only_field(&operation.node.selection_set.node, &parsed.fragments)?;
-        let after = after_variable(&field.node, &query);
+impl Prepared {
+    fn new(fingerprint: [u8; 32], document: &Document) -> Result<Self, ApiError> {
+        let parsed = &document.parsed;
+        let Some(operation) = document.operation() else {
+            let message = "Say which of the document's operations to run.";
+            return Err(ApiError::BadRequest(message.to_owned()));
+        };
+        let field = only_field(&operation.selection_set.node, &parsed.fragments)?;
+        let after = after_variable(&field.node, &document.request.query);
         let is_shareable = super::sharing::is_shareable(&field.node, &parsed.fragments);
-        let mut operation = operation.clone();
+        let mut operation = Positioned::new(operation.clone(), field.pos);
         operation.node.selection_set.node.items =
             vec![Positioned::new(Selection::Field(field.clone()), field.pos)];
         let mut used = HashSet::new();
@@ -77,28 +77,6 @@ impl Document {
             is_shareable,
         })
     }
-}
-
-/// The operation that a request is about.
-pub(crate) fn operation<'d>(
-    document: &'d ExecutableDocument,
-    name: Option<&str>,
-) -> Result<&'d Positioned<OperationDefinition>, ApiError> {
-    let found = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(operation),
-        (DocumentOperations::Single(_), Some(_)) => None,
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next()
-        }
-        (DocumentOperations::Multiple(_), None) => None,
-    };
-    found.ok_or_else(|| {
-        ApiError::BadRequest(match name {
-            Some(name) => format!("There is no operation named {name}."),
-            None => "Say which operation to run: operationName is missing.".to_owned(),
-        })
-    })
 }
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
@@ -193,10 +171,15 @@ fn uses(query: &str, variable: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::Request;
+    use async_graphql::parser::parse_query;
+
     use super::*;
 
-    fn document(query: &str) -> Result<Document, ApiError> {
-        Document::new([0; 32], &mut Request::new(query))
+    fn prepared(query: &str) -> Result<Prepared, ApiError> {
+        let parsed = parse_query(query).unwrap();
+        let request = Request::new(query);
+        Prepared::new([0; 32], &Document { request, parsed })
     }
 
     #[test]
@@ -218,7 +201,7 @@ mod tests {
             ("subscription { ...f } fragment f on Subscription { ...f }", false),
             ("subscription { ...nowhere }", false),
         ] {
-            assert_eq!(document(query).is_ok(), fits, "{query}");
+            assert_eq!(prepared(query).is_ok(), fits, "{query}");
         }
     }
 
@@ -227,10 +210,10 @@ mod tests {
         let query = "subscription($yes: Boolean!) { ...root @include(if: $yes) }
             fragment root on Subscription { myFeed { ...message } }
             fragment message on FeedMessage { __typename }";
-        let document = document(query).unwrap();
-        let names: Vec<_> = document.executable.fragments.keys().map(Name::as_str).collect();
+        let prepared = prepared(query).unwrap();
+        let names: Vec<_> = prepared.executable.fragments.keys().map(Name::as_str).collect();
         assert_eq!(names, ["message"]);
-        let (_, operation) = document.executable.operations.iter().next().unwrap();
+        let (_, operation) = prepared.executable.operations.iter().next().unwrap();
         match &operation.node.selection_set.node.items[0].node {
             Selection::Field(field) => assert_eq!(field.node.directives.len(), 1),
             other => panic!("{other:?}"),
@@ -239,7 +222,7 @@ mod tests {
 
     #[test]
     fn where_to_begin_is_left_out_only_if_nothing_else_uses_it() {
-        let after = |query| document(query).unwrap().after;
+        let after = |query| prepared(query).unwrap().after;
         assert_eq!(
             after("subscription($a: String) { myFeed(after: $a) { __typename } }").as_deref(),
             Some("a")

@@ -1,0 +1,137 @@
+//! The document of a request: found, allowed, within the limits of its text, and parsed. Every operation
+//! passes here, whichever transport it comes by.
+
+use std::any::TypeId;
+
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+};
+use async_graphql::{Request, Response, ServerError};
+use async_graphql_value::ConstValue;
+
+use super::error::{ApiError, with_codes};
+use super::{Api, lexical};
+use crate::config::{Config, Environment};
+
+/// The id that a request sends in place of its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentId(pub String);
+
+/// A request whose document may be looked at.
+#[derive(Debug)]
+pub struct Document {
+    pub(super) request: Request,
+    pub(super) parsed: ExecutableDocument,
+}
+
+impl Document {
+    /// The operation that would run; none if the request does not say which.
+    pub fn operation(&self) -> Option<&OperationDefinition> {
+        match (&self.parsed.operations, self.request.operation_name.as_deref()) {
+            (DocumentOperations::Single(operation), None) => Some(&operation.node),
+            (DocumentOperations::Multiple(operations), Some(name)) => {
+                operations.get(name).map(|operation| &operation.node)
+            }
+            (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+                operations.values().next().map(|operation| &operation.node)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a mutation would run.
+    pub fn is_mutation(&self) -> bool {
+        self.operation()
+            .is_some_and(|operation| operation.ty == OperationType::Mutation)
+    }
+
+    /// Whether a subscription would run.
+    pub fn is_subscription(&self) -> bool {
+        self.operation()
+            .is_some_and(|operation| operation.ty == OperationType::Subscription)
+    }
+
+    /// Whether there are queries in it and nothing else.
+    pub fn has_only_queries(&self) -> bool {
+        self.parsed
+            .operations
+            .iter()
+            .all(|(_, operation)| operation.node.ty == OperationType::Query)
+    }
+}
+
+impl Api {
+    /// Finds and parses the document of a request, if it may run here and its text is within the limits.
+    pub fn document(&self, mut request: Request) -> Result<Document, Box<Response>> {
+        let config = &self.app().config;
+        find(config, &mut request).map_err(|error| Box::new(error.into_response()))?;
+        lexical::check(&request.query, &config.limits)
+            .map_err(|exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response()))?;
+        match parse_query(&request.query) {
+            Ok(parsed) => Ok(Document { request, parsed }),
+            Err(error) => {
+                let errors = vec![ServerError::from(error)];
+                Err(Box::new(with_codes(Response::from_errors(errors))))
+            }
+        }
+    }
+}
+
+/// Puts the trusted document that a request names into it, and refuses what is not trusted where nothing
+/// else runs.
+fn find(config: &Config, request: &mut Request) -> Result<(), ApiError> {
+    let manifest = config.trusted_documents.as_deref();
+    let id = id(request)?;
+    let known = id
+        .as_deref()
+        .and_then(|id| manifest.and_then(|manifest| manifest.document(id)));
+    match known {
+        Some(text) if request.query.is_empty() => text.clone_into(&mut request.query),
+        Some(text) if text != request.query => {
+            return Err(bad("The query is not the document of the id that comes with it."));
+        }
+        Some(_) => {}
+        None if id.is_some() && request.query.is_empty() => {
+            return Err(bad("There is no trusted document of this id here."));
+        }
+        None => {
+            let untrusted = manifest.is_some_and(|manifest| !manifest.has(&request.query));
+            if untrusted && config.environment == Environment::Production {
+                return Err(bad("Only trusted documents run here, and this is none of them."));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The id that a request names its document by: as a persisted document of GraphQL over HTTP, or in
+/// Apollo's way.
+fn id(request: &Request) -> Result<Option<String>, ApiError> {
+    let document_id = request
+        .data
+        .get(&TypeId::of::<DocumentId>())
+        .and_then(|id| id.downcast_ref::<DocumentId>())
+        .map(|id| id.0.clone());
+    let hash = match request.extensions.get("persistedQuery") {
+        None | Some(ConstValue::Null) => None,
+        Some(ConstValue::Object(persisted)) => {
+            let version = persisted.get("version");
+            match persisted.get("sha256Hash") {
+                Some(ConstValue::String(hash)) if version == Some(&ConstValue::Number(1.into())) => {
+                    Some(hash.clone())
+                }
+                _ => return Err(bad("persistedQuery takes version 1 and a sha256Hash.")),
+            }
+        }
+        Some(_) => return Err(bad("persistedQuery takes version 1 and a sha256Hash.")),
+    };
+    match (document_id, hash) {
+        (Some(id), Some(hash)) if id != hash => Err(bad("documentId and persistedQuery name two documents.")),
+        (id, hash) => Ok(id.or(hash)),
+    }
+}
+
+fn bad(message: &str) -> ApiError {
+    ApiError::BadRequest(message.to_owned())
+}

@@ -1,0 +1,60 @@
+//! A request as clients send it in JSON, over whatever transport: each of its parameters is looked at.
+
+use async_graphql::Request;
+use serde_json::{Map, Value};
+
+use super::document::DocumentId;
+use super::error::ApiError;
+
+/// Reads a request. What is not known is left alone, as GraphQL over HTTP wants it.
+pub fn read(request: Value) -> Result<Request, ApiError> {
+    match request {
+        Value::Object(fields) => read_fields(fields),
+        Value::Array(_) => Err(bad("Send one request at a time: batches are not taken.")),
+        _ => Err(bad("A request is a JSON object.")),
+    }
+}
+
+fn read_fields(mut fields: Map<String, Value>) -> Result<Request, ApiError> {
+    let query = text(&mut fields, "query")?;
+    let document_id = text(&mut fields, "documentId")?;
+    let operation_name = text(&mut fields, "operationName")?;
+    let variables = object(&mut fields, "variables")?;
+    let extensions = object(&mut fields, "extensions")?;
+    let persisted = extensions.get("persistedQuery").is_some();
+    if query.is_none() && document_id.is_none() && !persisted {
+        return Err(bad("There is no query."));
+    }
+    let mut request = Request::new(query.unwrap_or_default());
+    // An empty name is none.
+    request.operation_name = operation_name.filter(|name| !name.is_empty());
+    request.variables =
+        serde_json::from_value(variables).map_err(|_| bad("variables holds what is no GraphQL value."))?;
+    request.extensions =
+        serde_json::from_value(extensions).map_err(|_| bad("extensions holds what is no GraphQL value."))?;
+    Ok(match document_id {
+        Some(id) => request.data(DocumentId(id)),
+        None => request,
+    })
+}
+
+fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, ApiError> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(ApiError::BadRequest(format!("{name} must be a string."))),
+    }
+}
+
+/// An object, or nothing.
+fn object(fields: &mut Map<String, Value>, name: &str) -> Result<Value, ApiError> {
+    match fields.remove(name) {
+        None => Ok(Value::Null),
+        Some(value @ (Value::Null | Value::Object(_))) => Ok(value),
+        Some(_) => Err(ApiError::BadRequest(format!("{name} must be an object."))),
+    }
+}
+
+fn bad(message: &str) -> ApiError {
+    ApiError::BadRequest(message.to_owned())
+}

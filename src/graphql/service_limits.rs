@@ -1,0 +1,94 @@
+//! The limits in force, for clients to keep to.
+
+use async_graphql::{Context, Object, SimpleObject};
+
+use super::lexical::NESTING;
+use super::scope::app;
+use crate::config::Limits;
+
+/// How much may be asked for. What exceeds a limit is refused with `LIMIT_EXCEEDED`; `extensions.limit` is then
+/// the limit's name here, in capitals: `BODY_BYTES` for `bodyBytes`.
+#[derive(SimpleObject)]
+pub struct ServiceLimits {
+    /// Bytes of an HTTP request's body.
+    body_bytes: usize,
+    /// Bytes of a document.
+    document_bytes: usize,
+    /// Tokens of a document.
+    tokens: usize,
+    /// How deep a document's brackets nest, of whatever kind.
+    nesting: usize,
+    /// How deep fields nest.
+    depth: usize,
+    /// How deep fields nest below `__schema` and `__type`.
+    introspection_depth: usize,
+    /// Fields and uses of fragments of a document, counted wherever a fragment is used.
+    nodes: usize,
+    /// Aliases of a document.
+    aliases: usize,
+    /// Directives of a document.
+    directives: usize,
+    /// Fields at the root of an operation.
+    root_fields: usize,
+    /// Objects that an operation may ask for: a scalar is free, a page counts as its size, an unpaged list as ten, and
+    /// all of it is multiplied by the lists around it. A request with `"extensions": {"cost": true}` is told its own.
+    cost: usize,
+    /// The largest `first` or `last` of a connection.
+    page_size: usize,
+    /// Seconds that a query or mutation may take.
+    operation_seconds: usize,
+    /// Bytes of a message from a websocket client.
+    websocket_message_bytes: usize,
+    /// Connections of subscribers that one server process has open at the same time.
+    connections: usize,
+    /// Operations that run over one connection at the same time.
+    subscriptions_per_connection: usize,
+    /// Subscriptions of one member that run in one server process at the same time, over all her connections.
+    subscriptions_per_user: usize,
+    /// Wrong passwords for one account in an hour, from anywhere. After them every address still has one try each
+    /// quarter of an hour.
+    logins_per_account: usize,
+    /// Logins from one address in an hour.
+    logins_per_address: usize,
+    /// Registrations from one address in an hour.
+    registrations_per_address: usize,
+}
+
+impl From<&Limits> for ServiceLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            body_bytes: limits.body_bytes,
+            document_bytes: limits.document_bytes,
+            tokens: limits.tokens,
+            nesting: NESTING,
+            depth: limits.depth,
+            introspection_depth: limits.introspection_depth,
+            nodes: limits.nodes,
+            aliases: limits.aliases,
+            directives: limits.directives,
+            root_fields: limits.root_fields,
+            cost: limits.cost,
+            page_size: limits.page_size,
+            operation_seconds: limits.operation_seconds(),
+            websocket_message_bytes: limits.websocket_message_bytes,
+            connections: limits.connections,
+            subscriptions_per_connection: limits.subscriptions_per_connection,
+            subscriptions_per_user: limits.subscriptions_per_user,
+            logins_per_account: limits.logins_per_account,
+            logins_per_address: limits.logins_per_address,
+            registrations_per_address: limits.registrations_per_address,
+        }
+    }
+}
+
+/// Queries about the service itself.
+#[derive(Default)]
+pub struct ServiceQuery;
+
+#[Object]
+impl ServiceQuery {
+    /// The limits in force.
+    async fn service_limits(&self, context: &Context<'_>) -> ServiceLimits {
+        (&app(context).config.limits).into()
+    }
+}

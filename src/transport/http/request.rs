@@ -1,0 +1,84 @@
+//! What a request over HTTP asks for, out of its body or its address. Nothing has run yet.
+
+use async_graphql::Request;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use super::respond::Refusal;
+use crate::graphql::error::{ApiError, Exceeded};
+use crate::graphql::request::read;
+
+/// The request in the body of a POST. JSON only: a page of another origin can send a form or plain text
+/// without asking, and would have a visitor's browser run what it likes.
+pub(super) async fn of_body(headers: &HeaderMap, body: Body, maximum: usize) -> Result<Request, Refusal> {
+    if !is_json(headers) {
+        return Err(Refusal::bad(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Send the request as application/json, in UTF-8.",
+        ));
+    }
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let Ok(body) = to_bytes(body, maximum).await else {
+        let exceeded = Exceeded {
+            limit: "BODY_BYTES",
+            value: announced.unwrap_or(maximum + 1),
+            maximum,
+        };
+        return Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::LimitExceeded(exceeded),
+        ));
+    };
+    let request = serde_json::from_slice(&body)
+        .map_err(|_| Refusal::bad(StatusCode::BAD_REQUEST, "The body is not JSON."))?;
+    Ok(read(request)?)
+}
+
+/// Whether anything is asked for in an address's query string.
+pub(super) fn asks(query: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes())
+        .any(|(name, _)| matches!(&*name, "query" | "documentId" | "extensions"))
+}
+
+/// The request in the address of a GET.
+pub(super) fn of_address(query: &str) -> Result<Request, Refusal> {
+    let mut fields = Map::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let value = match &*name {
+            "query" | "documentId" | "operationName" => Value::String(value.into_owned()),
+            "variables" | "extensions" => {
+                serde_json::from_str(&value).map_err(|_| bad(&name, "is not JSON."))?
+            }
+            _ => continue,
+        };
+        if fields.insert(name.clone().into_owned(), value).is_some() {
+            return Err(bad(&name, "is there twice."));
+        }
+    }
+    Ok(read(Value::Object(fields))?)
+}
+
+fn bad(parameter: &str, complaint: &str) -> Refusal {
+    Refusal::bad(StatusCode::BAD_REQUEST, &format!("{parameter} {complaint}"))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    json && parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    })
+}

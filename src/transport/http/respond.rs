@@ -1,0 +1,120 @@
+//! Answers and refusals as HTTP: every one of them is a GraphQL response.
+
+use std::collections::BTreeMap;
+
+use async_graphql::{Response as Answer, ServerError, Value};
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use super::negotiate::{Accepted, MediaType, has_run, status_of};
+use crate::graphql::error::ApiError;
+
+/// After how many seconds who was told that the server is busy may try again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+/// A request that is not run.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    error: ApiError,
+    /// The methods that would be taken.
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, error: ApiError) -> Self {
+        Self {
+            status,
+            error,
+            allow: None,
+        }
+    }
+
+    pub(super) fn bad(status: StatusCode, message: &str) -> Self {
+        Self::new(status, ApiError::BadRequest(message.to_owned()))
+    }
+
+    pub(super) fn allowing(self, methods: &'static str) -> Self {
+        Self {
+            allow: Some(methods),
+            ..self
+        }
+    }
+
+    pub(super) fn respond(self, accepted: Accepted) -> Response {
+        // Who takes nothing of ours is told so in the plainest way.
+        let media_type = accepted.single.unwrap_or_default();
+        let mut response = write(media_type, self.status, &self.error.into_response());
+        if let Some(methods) = self.allow {
+            let methods = HeaderValue::from_static(methods);
+            response.headers_mut().insert(header::ALLOW, methods);
+        }
+        response
+    }
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::new(status_of(&error), error)
+    }
+}
+
+/// A refusal where there is nothing to negotiate.
+pub fn refused(status: StatusCode, error: ApiError) -> Response {
+    write(MediaType::Json, status, &error.into_response())
+}
+
+/// The answer to an address that is none.
+pub async fn no_such_address(headers: HeaderMap) -> Response {
+    Refusal::from(ApiError::NoSuchAddress).respond(Accepted::of(&headers))
+}
+
+/// The answer to a method that an address does not take; which it takes is added by the router.
+pub async fn method_not_allowed(headers: HeaderMap) -> Response {
+    Refusal::bad(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This address does not take this method.",
+    )
+    .respond(Accepted::of(&headers))
+}
+
+/// The answer to an operation.
+pub(super) fn respond(media_type: MediaType, answer: &Answer) -> Response {
+    write(media_type, media_type.status(answer), answer)
+}
+
+/// A GraphQL response as it is written: without `data` if nothing was run.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, Value>,
+}
+
+fn write(media_type: MediaType, status: StatusCode, answer: &Answer) -> Response {
+    let written = Written {
+        errors: &answer.errors,
+        data: has_run(answer).then_some(&answer.data),
+        extensions: &answer.extensions,
+    };
+    let mut response = (status, Json(written)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media_type.content_type());
+    headers.append(header::VARY, HeaderValue::from_static("accept"));
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        _ => {}
+    }
+    response
+}
