@@ -60,7 +60,8 @@ struct Round {
     offered: u64,
     delivered: u64,
     latencies: [f64; 3],
-    recorded_p99: f64,
+    /// Of bytes that are published again `recordedAt` tells nothing.
+    recorded_p99: Option<f64>,
     processor: f64,
     client: f64,
     event: String,
@@ -194,7 +195,7 @@ fn judge(options: &Options, written: &Written, tallies: &[Tally], took: (f64, f6
         offered: written.count * options.subscribers as u64,
         delivered: latencies.count() as u64,
         latencies: [50, 99, 100].map(|percent| latencies.percentile(percent)),
-        recorded_p99: recorded.percentile(99),
+        recorded_p99: Some(recorded.percentile(99)),
         processor: took.0,
         client: took.1,
         event: tallies
@@ -288,11 +289,12 @@ fn per_second(rounds: &[Round]) -> f64 {
 
 fn table(rounds: &[Round]) -> Value {
     let middle = |figure: &dyn Fn(&Round) -> f64| round(median(rounds.iter().map(figure).collect()));
+    let recorded: Option<Vec<f64>> = rounds.iter().map(|round| round.recorded_p99).collect();
     json!({
         "offered": rounds.iter().map(|round| round.offered).sum::<u64>(),
         "delivered": rounds.iter().map(|round| round.delivered).sum::<u64>(),
         "p50_ms": middle(&|round| round.latencies[0]), "p99_ms": middle(&|round| round.latencies[1]),
-        "max_ms": middle(&|round| round.latencies[2]), "p99_since_recorded_ms": middle(&|round| round.recorded_p99),
+        "max_ms": middle(&|round| round.latencies[2]), "p99_since_recorded_ms": recorded.map(|figures| round(median(figures))),
         "processor_s": middle(&|round| round.processor), "client_processor_s": middle(&|round| round.client),
         "deliveries_per_processor_s": round(per_second(rounds)),
     })

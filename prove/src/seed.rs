@@ -8,11 +8,11 @@ use crate::failure::{Failure, Result, ensure};
 /// whatever columns there are.
 pub async fn copies(database: &Database, note: &str, times: u64) -> Result<()> {
     let template = format!(
-        "(SELECT e.id FROM events e JOIN care_records r ON r.id = e.subject_id WHERE r.note = '{note}')"
+        "SELECT e.id FROM events e JOIN care_records r ON r.id = e.subject_id WHERE r.note = '{note}'"
     );
     let streams = database
         .texts(&format!(
-            "SELECT stream FROM stream_entries WHERE stream LIKE 'care:%' AND event_id = {template}"
+            "SELECT stream FROM stream_entries WHERE stream LIKE 'care:%' AND event_id IN ({template})"
         ))
         .await?;
     let [stream] = &streams[..] else {
@@ -35,12 +35,14 @@ pub async fn copies(database: &Database, note: &str, times: u64) -> Result<()> {
     let sql = format!(
         "BEGIN;
          CREATE TABLE prove_copies AS {keys};
+         CREATE TABLE prove_template AS {template};
          INSERT INTO events ({events}) SELECT {new_events} FROM prove_copies c CROSS JOIN events o
-             WHERE o.id = {template} ORDER BY c.n;
+             JOIN prove_template t ON t.id = o.id ORDER BY c.n;
          INSERT INTO stream_entries ({entries}) SELECT {new_entries} FROM prove_copies c
              CROSS JOIN stream_entries o JOIN streams s ON s.name = o.stream
-             WHERE o.stream = '{stream}' AND o.event_id = {template} ORDER BY c.n;
+             JOIN prove_template t ON t.id = o.event_id WHERE o.stream = '{stream}' ORDER BY c.n;
          UPDATE streams SET last_seq = last_seq + {times} WHERE name = '{stream}';
+         DROP TABLE prove_template;
          DROP TABLE prove_copies;
          COMMIT"
     );

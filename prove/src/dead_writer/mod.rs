@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::proxy::{Proxy, Wire};
 use crate::api::Care;
 use crate::crowd::Sequence;
 use crate::failure::{Failure, Result, ensure, fail};
-use crate::figures::{Latencies, whole};
+use crate::figures::{Latencies, random, whole};
 use crate::harness::Harness;
 use crate::kills::Bus;
 use crate::message::{Kind, Message, Topic};
@@ -74,6 +74,8 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
         reader.next().await?;
         woken.push(whole(sent.elapsed().as_micros()));
 
+        // At any moment of the second after which a replica looks by itself.
+        sleep(Duration::from_millis(random() % 1000)).await;
         let died = die(harness, &mut dying, &care, proxy.as_ref()).await?;
         reader.next().await?;
         found.push(whole(died.elapsed().as_micros()));
@@ -82,7 +84,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let (woken, found) = (Latencies::new(woken), Latencies::new(found));
     let figures = json!({
         "proof": "dead-writer", "database": if harness.common.sqlite { "sqlite" } else { "postgres" },
-        "bus": format!("{:?}", options.bus).to_lowercase(), "rounds": options.rounds,
+        "bus": options.bus.name(harness), "rounds": options.rounds,
         "killed_before_the_wake_up_left": found.count(), "found_ms": found.table(), "woken_ms": woken.table(),
     });
     harness.ensure_figure(found.percentile(100) <= options.max_ms, || {
@@ -152,7 +154,7 @@ async fn die(
                 written?;
                 answered = true;
             }
-            () = tokio::time::sleep(PATIENCE) => {
+            () = sleep(PATIENCE) => {
                 return fail("no wake-up came by on the way from the writer to its bus");
             }
         }

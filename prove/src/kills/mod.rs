@@ -36,6 +36,17 @@ pub enum Bus {
     Nats,
 }
 
+impl Bus {
+    /// What it is called in the figures.
+    pub fn name(self, harness: &Harness) -> &'static str {
+        match self {
+            _ if harness.common.sqlite => "none",
+            Self::Postgres => "postgres",
+            Self::Nats => "nats",
+        }
+    }
+}
+
 /// How much trouble there is.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -167,7 +178,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let judged = verdict::judge(&truth, &seen);
     let figures = json!({
         "proof": "kills", "database": if harness.common.sqlite { "sqlite" } else { "postgres" },
-        "bus": format!("{:?}", options.bus).to_lowercase(), "replicas": scene.servers.len(),
+        "bus": options.bus.name(harness), "replicas": scene.servers.len(),
         "subscribers": options.subscribers, "events": acts.len(), "events_per_s": round(rate),
         "deliveries": scene.deliveries.load(Ordering::Relaxed), "kills": trouble.done.kills,
         "bus_stops": trouble.done.bus_stops, "listen_cut": trouble.done.listen_cut,
