@@ -17,7 +17,7 @@ use crate::seed;
 use crate::socket::Socket;
 
 /// How long the last entries may take, and a single message.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How much.
 #[derive(Args, Clone, Debug)]
@@ -149,7 +149,8 @@ impl Both {
                 self.entries += 1;
                 self.replay.saw(message.seq().unwrap_or_default());
             }
-            (Kind::CaughtUp, "slow") | (Kind::Position, _) => {}
+            // The stock server answers a `complete`.
+            (Kind::CaughtUp, "slow") | (Kind::Position | Kind::Complete, _) => {}
             (Kind::CaughtUp, long) => {
                 let whole = self.replay.is_whole() && self.replay.last == self.end;
                 ensure(whole, || {
@@ -164,8 +165,6 @@ impl Both {
                 self.replays += 1;
                 self.replay_again().await?;
             }
-            // The stock server answers a `complete`.
-            (Kind::Complete, _) => {}
             _ => return fail(format!("unexpected: {text}")),
         }
         Ok(())

@@ -149,29 +149,24 @@ async fn one(
         }
         Source::Bytes(_) => (0, None, String::new(), Topic::Feed),
     };
-    let place = Place {
+    let seat = Place {
         server,
         token,
         topic,
         after,
         seq,
     };
-    let crowd = Crowd::gather(vec![place; options.subscribers], harness.clock).await?;
+    let crowd = Crowd::gather(vec![seat; options.subscribers], harness.clock).await?;
     let pace = |seconds| Pace {
         rate: options.rate,
         time: Duration::from_secs(seconds),
     };
-    let warm = write(harness, server, source, pace(options.warm_up), seq).await?;
-    let before = (
-        processor_seconds(process)?,
-        processor_seconds(std::process::id())?,
-    );
-    let written = write(harness, server, source, pace(options.seconds), warm.last).await?;
+    let warmed = write(harness, server, source, pace(options.warm_up), seq).await?;
+    let own = std::process::id();
+    let before = (processor_seconds(process)?, processor_seconds(own)?);
+    let written = write(harness, server, source, pace(options.seconds), warmed.last).await?;
     let tallies = crowd.leave(written.last, STRAGGLERS).await?;
-    let after = (
-        processor_seconds(process)?,
-        processor_seconds(std::process::id())?,
-    );
+    let after = (processor_seconds(process)?, processor_seconds(own)?);
     judge(
         options,
         &written,

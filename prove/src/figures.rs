@@ -132,10 +132,10 @@ pub async fn settled_kib(process: u32) -> Result<u64> {
     for _ in 0..80 {
         tokio::time::sleep(Duration::from_millis(250)).await;
         window.push(resident_kib(process)?);
-        let last = &window[window.len().saturating_sub(8)..];
-        let (least, most) = (last.iter().min(), last.iter().max());
-        if let (8, Some(least), Some(most)) = (last.len(), least, most)
-            && (most - least) * 100 < *most
+        let recent = &window[window.len().saturating_sub(8)..];
+        let (least, greatest) = (recent.iter().min(), recent.iter().max());
+        if let (8, Some(least), Some(greatest)) = (recent.len(), least, greatest)
+            && (greatest - least) * 100 < *greatest
         {
             return Ok(*least);
         }

@@ -2,7 +2,7 @@
 //!
 //! | part | what it does |
 //! |---|---|
-//! | [`processes`], [`database`] | start, kill and restart servers over a database of the proof's own |
+//! | [`processes`], [`database`], [`nats`] | start, kill and restart servers over a database of the proof's own |
 //! | [`api`], [`socket`], [`message`] | speak to them as clients do |
 //! | [`crowd`], [`pace`], [`figures`] | look on in numbers, write at a steady rate, measure |
 //! | [`kills`], [`dead_writer`], [`slow`], [`storm`], [`fan_out`], [`idle`], [`fairness`] | one proof each |
@@ -21,6 +21,7 @@ pub mod harness;
 pub mod idle;
 pub mod kills;
 pub mod message;
+pub mod nats;
 pub mod pace;
 pub mod processes;
 pub mod raw;

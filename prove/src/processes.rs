@@ -14,7 +14,7 @@ use crate::failure::{Failure, Result, ensure, fail};
 use crate::figures::random;
 
 /// How long a server may take until it is ready.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// Ports are taken from below those that the system gives to clients: a client that comes back again and again to a
 /// server that is down could be given its port, and would then be connected to itself.
 const PORTS: std::ops::Range<u64> = 12_000..20_000;
@@ -258,57 +258,4 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<String> {
     };
     tokio::time::timeout(Duration::from_secs(5), asked).await??;
     Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-/// A `nats-server` of one's own.
-#[derive(Debug)]
-pub struct Nats {
-    address: SocketAddr,
-    child: Option<Child>,
-}
-
-impl Nats {
-    /// Starts it.
-    pub async fn start() -> Result<Self> {
-        let mut nats = Self {
-            address: free_address().await?,
-            child: None,
-        };
-        nats.restart().await?;
-        Ok(nats)
-    }
-
-    /// Starts it again, at the same address.
-    pub async fn restart(&mut self) -> Result<()> {
-        let port = self.address.port().to_string();
-        let child = Command::new("nats-server")
-            .args(["-a", "127.0.0.1", "-p", &port])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| Failure::new(format!("nats-server: {error}")))?;
-        self.child = Some(child);
-        for _ in 0..500 {
-            if TcpStream::connect(self.address).await.is_ok() {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        fail("nats-server did not start")
-    }
-
-    /// Stops it at once.
-    pub async fn stop(&mut self) -> Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.kill().await?;
-        }
-        Ok(())
-    }
-
-    /// Its host and port.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
 }

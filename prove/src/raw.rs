@@ -35,7 +35,8 @@ pub async fn serve(address: SocketAddr) -> Result<()> {
 
 #[expect(
     clippy::result_large_err,
-    reason = "the handshake's callback is given with this type"
+    clippy::unnecessary_wraps,
+    reason = "the handshake's callback has this type"
 )]
 fn choose(_: &Request, mut response: Response) -> std::result::Result<Response, ErrorResponse> {
     let headers: &mut HeaderMap = response.headers_mut();

@@ -20,7 +20,7 @@ use crate::processes::get;
 use crate::socket::Socket;
 
 /// How long coming back may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Connections that are being made at once: fewer than the system lets wait to be accepted.
 const DOOR: usize = 512;
 

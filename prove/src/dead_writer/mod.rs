@@ -22,7 +22,8 @@ use crate::figures::{Latencies, random, whole};
 use crate::harness::Harness;
 use crate::kills::Bus;
 use crate::message::{Kind, Message, Topic};
-use crate::processes::{Nats, Program, Server};
+use crate::nats::Nats;
+use crate::processes::{Program, Server};
 use crate::socket::Socket;
 
 /// How long anything may take that is not judged.

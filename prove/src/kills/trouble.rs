@@ -7,7 +7,8 @@ use tokio::time::sleep;
 use super::{Options, Scene};
 use crate::failure::{Result, ensure};
 use crate::harness::Harness;
-use crate::processes::{Nats, Server, get};
+use crate::nats::Nats;
+use crate::processes::{Server, get};
 
 /// How long a replica lives again before the next is killed.
 const BETWEEN: Duration = Duration::from_millis(700);

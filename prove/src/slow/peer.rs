@@ -20,7 +20,7 @@ const BUFFER: u32 = 4096;
 const TIMES: usize = 20;
 const LOOK: Duration = Duration::from_millis(200);
 /// How long it may take to get everything after a stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A peer that asks for a long log.
 #[derive(Clone, Debug)]
