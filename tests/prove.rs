@@ -131,6 +131,21 @@ async fn a_stream_reaches_all_its_subscribers() {
 }
 
 #[tokio::test]
+async fn connections_that_wait_take_little() {
+    let proved = prove(&[
+        "idle",
+        "--connections",
+        "200",
+        "--members",
+        "4",
+        "--warm-up",
+        "20",
+    ])
+    .await;
+    assert_eq!(proved["connections"], 200);
+}
+
+#[tokio::test]
 async fn a_long_replay_and_a_slow_stream_share_a_socket() {
     let proved = prove(&["fairness", "--entries", "1000", "--seconds", "2", "--rate", "3"]).await;
     assert_eq!(proved["slow_events"], 6);

@@ -1,5 +1,6 @@
 //! The database below the servers: a new one for each proof, and what only SQL can do to it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
@@ -14,8 +15,22 @@ use crate::figures::random;
 pub struct Database {
     url: String,
     file: Option<PathBuf>,
-    /// The folder of a Postgres that was started for it.
-    private: Option<PathBuf>,
+    /// The Postgres that was started for it.
+    _private: Option<Private>,
+}
+
+/// A Postgres of one's own, by its folder; it goes away with this, however the proof ends.
+#[derive(Debug)]
+struct Private(PathBuf);
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        let stopped = std::process::Command::new(script())
+            .args([OsStr::new("stop"), self.0.as_os_str()])
+            .status();
+        // If it stays behind there is nobody left to tell.
+        drop(stopped);
+    }
 }
 
 /// One connection.
@@ -31,7 +46,7 @@ impl Database {
         Self {
             url: format!("sqlite://{}", file.display()),
             file: Some(file),
-            private: None,
+            _private: None,
         }
     }
 
@@ -39,7 +54,7 @@ impl Database {
     pub async fn postgres(server: Option<&str>) -> Result<Self> {
         let (server, private) = match server {
             Some(server) => (server.to_owned(), None),
-            None => start().await.map(|(url, folder)| (url, Some(folder)))?,
+            None => start().await.map(|(url, private)| (url, Some(private)))?,
         };
         let name = format!("plant_care_prove_{:x}", random());
         let (host, _) = server
@@ -48,7 +63,7 @@ impl Database {
         let new = Self {
             url: format!("{host}/{name}"),
             file: None,
-            private,
+            _private: private,
         };
         let mut link = Link::Postgres(PgConnection::connect(&server).await?);
         link.execute(&format!("CREATE DATABASE {name}")).await?;
@@ -153,14 +168,6 @@ impl Database {
             }
         })
     }
-
-    /// Stops what was started for it.
-    pub async fn close(self) -> Result<()> {
-        let Some(folder) = &self.private else {
-            return Ok(());
-        };
-        script(&["stop", &folder.display().to_string()]).await.map(|_| ())
-    }
 }
 
 impl Link {
@@ -181,19 +188,19 @@ impl Link {
     }
 }
 
-/// Starts a Postgres of one's own: its address and folder.
-async fn start() -> Result<(String, PathBuf)> {
-    let folder = std::env::temp_dir().join(format!("plant-care-prove-postgres.{:x}", random()));
-    let url = script(&["start", &folder.display().to_string()]).await?;
-    Ok((url.trim().to_owned(), folder))
+/// Starts a Postgres of one's own: its address.
+async fn start() -> Result<(String, Private)> {
+    let private = Private(std::env::temp_dir().join(format!("plant-care-prove-postgres.{:x}", random())));
+    let output = Command::new(script())
+        .args([OsStr::new("start"), private.0.as_os_str()])
+        .output()
+        .await?;
+    ensure(output.status.success(), || {
+        format!("scripts/postgres: {}", String::from_utf8_lossy(&output.stderr))
+    })?;
+    Ok((String::from_utf8_lossy(&output.stdout).trim().to_owned(), private))
 }
 
-async fn script(arguments: &[&str]) -> Result<String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/postgres");
-    let output = Command::new(&script).args(arguments).output().await?;
-    ensure(output.status.success(), || {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        format!("scripts/postgres {}: {said}", arguments.join(" "))
-    })?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/postgres")
 }

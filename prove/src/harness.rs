@@ -91,7 +91,6 @@ impl Harness {
     /// Takes all down; of a proof that failed the servers' logs stay.
     pub async fn finish(self, outcome: Result<Value>) -> Result<Value> {
         let logs = self.folder.path().display().to_string();
-        self.database.close().await?;
         match outcome {
             Ok(figures) => self.folder.remove().map(|()| figures),
             Err(reason) => Err(Failure::new(format!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::crowd::{Crowd, Place};
-use crate::failure::Result;
+use crate::failure::{Result, ensure};
 use crate::figures::{float, need_files, round, settled_kib};
 use crate::harness::Harness;
 use crate::message::Topic;
@@ -75,11 +75,10 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
         "proof": "idle", "connections": options.connections, "members": places.len(), "kib_each": round(each),
         "rss_kib": { "before": before, "with": with, "after_they_left": after },
     });
-    harness.ensure_figure(each <= options.max_kib, || {
-        format!(
-            "a connection takes {each:.1} KiB, more than {}\n{figures}",
-            options.max_kib
-        )
+    // A debug build on a busy machine may take more, and still not without bound.
+    let most = options.max_kib * if harness.common.lenient { 20.0 } else { 1.0 };
+    ensure(each <= most, || {
+        format!("a connection takes {each:.1} KiB, more than {most}\n{figures}")
     })?;
     Ok(figures)
 }

@@ -17,7 +17,14 @@ fn main() -> ExitCode {
             );
         }
     };
-    match runtime.block_on(plant_care_prove::run(cli)) {
+    // Interrupted, it takes down what it has started.
+    let proving = async {
+        tokio::select! {
+            proved = plant_care_prove::run(cli) => proved,
+            _ = tokio::signal::ctrl_c() => plant_care_prove::failure::fail("it was interrupted"),
+        }
+    };
+    match runtime.block_on(proving) {
         Ok(figures) => say(&mut std::io::stdout(), &figures.to_string(), ExitCode::SUCCESS),
         Err(reason) => say(
             &mut std::io::stderr(),

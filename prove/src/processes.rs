@@ -15,6 +15,8 @@ use crate::figures::random;
 
 /// How long a server may take until it is ready.
 const START: Duration = Duration::from_mins(1);
+/// What limits on how many may come are raised to.
+const MANY: &str = "100000";
 /// Ports are taken from below those that the system gives to clients: a client that comes back again and again to a
 /// server that is down could be given its port, and would then be connected to itself.
 const PORTS: std::ops::Range<u64> = 12_000..20_000;
@@ -98,7 +100,7 @@ impl Program {
                 && counts.iter().any(|part| name.contains(part))
                 && !measures.iter().any(|part| name.contains(part))
             {
-                program.settings.push((name.to_owned(), "1000000".to_owned()));
+                program.settings.push((name.to_owned(), MANY.to_owned()));
             }
         }
         program.settings.extend(more.iter().cloned());
