@@ -114,6 +114,9 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     ensure(both.slow.is_whole(), || {
         format!("the slow stream was not whole: {:?}\n{figures}", both.slow)
     })?;
+    harness.ensure_figure(both.replays > 0, || {
+        format!("no replay came to its end in time\n{figures}")
+    })?;
     harness.ensure_figure(latencies.percentile(99) < options.max_p99_ms, || {
         format!(
             "beside a replay p99 is {} ms\n{figures}",

@@ -149,12 +149,26 @@ pub struct Server {
     name: String,
     /// Where it listens, each time.
     pub address: SocketAddr,
+    /// Where it tells its metrics, where it does.
+    pub management: SocketAddr,
     child: Option<Child>,
 }
 
 impl Server {
     /// Starts it and waits until it is ready.
     pub async fn start(program: &Program, name: &str) -> Result<Self> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match Self::start_once(program, name).await {
+                // Somebody else took the port just before it did.
+                Err(reason) if tries < 3 && reason.to_string().contains("cannot listen on") => {}
+                started => return started,
+            }
+        }
+    }
+
+    async fn start_once(program: &Program, name: &str) -> Result<Self> {
         let address = free_address().await?;
         let management = free_address().await?;
         let mut server = Self {
@@ -163,6 +177,7 @@ impl Server {
                 .with("MANAGEMENT_ADDR", &management.to_string()),
             name: name.to_owned(),
             address,
+            management,
             child: None,
         };
         server.restart().await?;
@@ -219,11 +234,6 @@ impl Server {
             Some(child) => Ok(child.start_kill()?),
             None => fail(format!("{} does not run", self.name)),
         }
-    }
-
-    /// What it has logged at warning or worse, since it was first started.
-    pub fn warnings(&self) -> usize {
-        fs::read_to_string(self.log()).unwrap_or_default().lines().count()
     }
 
     fn log(&self) -> PathBuf {

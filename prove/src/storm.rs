@@ -16,7 +16,7 @@ use crate::figures::{Latencies, need_files, round, whole};
 use crate::harness::Harness;
 use crate::message::{Kind, Message, Topic};
 use crate::pace;
-use crate::processes::get;
+use crate::processes::{Server, get};
 use crate::socket::Socket;
 
 /// How long coming back may take.
@@ -40,9 +40,9 @@ pub struct Options {
     /// sockets there are.
     #[arg(long, default_value_t = 20)]
     scans_per_stream: u64,
-    /// Host and port of the server's metrics, and the counter whose growth is to be told.
-    #[arg(long, num_args = 2, value_names = ["HOST:PORT", "COUNTER"])]
-    metrics: Option<Vec<String>>,
+    /// A counter of the server's metrics whose growth meanwhile is to be told, such as one of statements.
+    #[arg(long, value_name = "COUNTER")]
+    metrics: Option<String>,
 }
 
 /// Runs the proof.
@@ -70,7 +70,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let goals = try_join_all(writes).await?;
 
     let scans = harness.database.scans("stream_entries").await?;
-    let counted = counter(options).await?;
+    let counted = counter(&server, options).await?;
     let door = Arc::new(Semaphore::new(DOOR));
     let started = Instant::now();
     let mut tasks = JoinSet::new();
@@ -101,7 +101,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
         (Some(before), Some(after)) => Some(after - before),
         _ => None,
     };
-    let counted = match (counted, counter(options).await?) {
+    let counted = match (counted, counter(&server, options).await?) {
         (Some(before), Some(after)) => json!(round(after - before)),
         _ => json!("not measured"),
     };
@@ -141,11 +141,11 @@ async fn come_back(place: &Place, goal: u64, door: &Semaphore) -> Result<()> {
 }
 
 /// The sum of a counter over its labels, in Prometheus' text.
-async fn counter(options: &Options) -> Result<Option<f64>> {
-    let Some([address, name]) = options.metrics.as_deref() else {
+async fn counter(server: &Server, options: &Options) -> Result<Option<f64>> {
+    let Some(name) = &options.metrics else {
         return Ok(None);
     };
-    let page = get(address.parse()?, "/metrics").await?;
+    let page = get(server.management, "/metrics").await?;
     let lines = page.lines().filter(|line| {
         line.strip_prefix(name.as_str())
             .is_some_and(|rest| rest.starts_with([' ', '{']))
@@ -153,6 +153,8 @@ async fn counter(options: &Options) -> Result<Option<f64>> {
     let values: Option<Vec<f64>> = lines.map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
     match values {
         Some(values) if !values.is_empty() => Ok(Some(values.into_iter().sum())),
-        _ => Err(Failure::new(format!("{address} has no counter {name}"))),
+        _ => Err(Failure::new(format!(
+            "the server's metrics have no counter {name}"
+        ))),
     }
 }
