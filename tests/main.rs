@@ -30,6 +30,8 @@ mod limits;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
+mod prove;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod schema;

@@ -339,7 +339,8 @@ pub(crate) async fn config(settings: &[(&str, &str)]) -> (Config, PathBuf) {
     (config.unwrap(), folder)
 }
 
-fn server_of_databases() -> Option<String> {
+/// The server of databases that the tests run on, if not on SQLite.
+pub(crate) fn server_of_databases() -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "it says which database the tests run on"
