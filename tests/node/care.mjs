@@ -4,15 +4,27 @@ import { client } from './server.mjs';
 const PASSWORD = 'a long enough passphrase 7';
 const userErrors = 'userErrors { code message field }';
 
+const tokens = 'session { accessToken refreshToken }';
+
 async function register(url, name) {
+  const email = `${name.toLowerCase()}@example.org`;
   const { register } = await client(url)(
     `mutation ($input: RegisterInput!) {
-      register(input: $input) { session { accessToken } ${userErrors} }
+      register(input: $input) { ${tokens} ${userErrors} }
     }`,
-    { input: { email: `${name.toLowerCase()}@example.org`, password: PASSWORD, displayName: name } },
+    { input: { email, password: PASSWORD, displayName: name } },
   );
   const token = register.session.accessToken;
-  return { name, token, call: client(url, token) };
+  return { name, email, token, call: client(url, token) };
+}
+
+/** The tokens of a new session of a member. */
+export async function logIn(url, { email }) {
+  const { login } = await client(url)(
+    `mutation ($input: LoginInput!) { login(input: $input) { ${tokens} ${userErrors} } }`,
+    { input: { email, password: PASSWORD } },
+  );
+  return login.session;
 }
 
 const day = (offset) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
@@ -73,4 +85,13 @@ export async function recordCare({ caretaker, careRequestId, plantId }, note) {
       },
     },
   );
+}
+
+/** The ids of a request's events, as its timeline tells them. */
+export async function eventsOf({ owner, careRequestId }) {
+  const { careRequest } = await owner.call(
+    `query ($id: ID!) { careRequest(id: $id) { timeline(first: 100) { edges { node { id } } } } }`,
+    { id: careRequestId },
+  );
+  return careRequest.timeline.edges.map(({ node }) => node.id);
 }
