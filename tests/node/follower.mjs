@@ -1,7 +1,9 @@
 // What a follower has received.
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { until } from './server.mjs';
 
-const PATIENCE_SECONDS = 30;
+const PATIENCE_SECONDS = 20;
 
 /** Starts a follower: `start` takes `onMessage` and `onEnd`, and gives what stops it. */
 export function following(start) {
@@ -19,12 +21,13 @@ export function following(start) {
     events: () => of('CareEventDelivered').map(({ event }) => event.id),
     /** The last position. */
     cursor: () => messages.reduce((last, { cursor, to }) => cursor ?? to ?? last, undefined),
-    has: (what, condition) =>
-      until(
-        () => condition(follower) || null,
-        PATIENCE_SECONDS,
-        () => `It never has ${what}: ${JSON.stringify(messages.map(({ __typename }) => __typename))}, ended: ${ends}`,
-      ),
+    /** Waits until the condition holds; not longer if the follower ends without it. */
+    async has(what, condition) {
+      const complaint = () =>
+        `It never has ${what}: ${messages.map(({ __typename }) => __typename)}; ends: ${inspect(ends)}`;
+      await until(() => condition(follower) || ends.length > 0 || null, PATIENCE_SECONDS, complaint);
+      assert.ok(condition(follower), complaint());
+    },
     hasEvents: (count) => follower.has(`${count} events`, () => follower.events().length >= count),
     isCaughtUp: (times) => follower.has(`caught up ${times} times`, () => of('StreamCaughtUp').length >= times),
   };

@@ -18,7 +18,8 @@ let examples;
 let care;
 
 before(async () => {
-  [server, examples] = await Promise.all([startServer(), writeExamples()]);
+  examples = await writeExamples();
+  server = await startServer();
   care = await startedCare(server.url);
 });
 
