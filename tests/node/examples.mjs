@@ -14,7 +14,7 @@ async function blocks() {
   return [...text.matchAll(/^```js file=(\S+)\n(.*?)^```$/gms)].map(([, name, code]) => [name, code]);
 }
 
-/** Writes the blocks into a folder of their own, where they find their packages: how to `load` one, and to `remove` all. */
+/** Writes the blocks into a folder where they find their packages: how to `load` one, and to `remove` all. */
 export async function writeExamples() {
   const folder = await mkdtemp(join(import.meta.dirname, 'node_modules/.examples-'));
   const files = await blocks();

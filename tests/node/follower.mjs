@@ -1,9 +1,7 @@
 // What a follower has received.
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { until } from './server.mjs';
-
-const PATIENCE_SECONDS = 20;
+import { PATIENCE_SECONDS, until } from './server.mjs';
 
 /** Starts a follower: `start` takes `onMessage` and `onEnd`, and gives what stops it. */
 export function following(start) {

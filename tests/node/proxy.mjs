@@ -1,6 +1,7 @@
 // A network between a client and the server, which a test can break.
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { PATIENCE_SECONDS, until } from './server.mjs';
 
 /** Passes connections on to `target`; the functions say what the network does from now on. */
 export async function startProxy(target) {
@@ -8,9 +9,13 @@ export async function startProxy(target) {
   const pairs = new Set();
   const silent = [];
   let state = 'whole';
+  let refused = 0;
 
   const server = createServer((near) => {
-    if (state === 'cut') return near.resetAndDestroy();
+    if (state === 'cut') {
+      refused += 1;
+      return near.resetAndDestroy();
+    }
     if (state === 'frozen') return silent.push(near.on('error', () => {}));
     const far = connect(Number(port), hostname);
     const pair = { near, far };
@@ -43,8 +48,11 @@ export async function startProxy(target) {
     /** All connections break, and no other can be opened. */
     cut() {
       state = 'cut';
+      refused = 0;
       drop();
     },
+    /** Waits until somebody could not connect since the cut. */
+    refuses: () => until(() => refused > 0 || null, PATIENCE_SECONDS, () => 'Nobody tries to come back'),
     /** Nothing passes any more, and nobody is told. */
     freeze: () => (state = 'frozen'),
     /** Requests pass, each answer is lost. */
@@ -53,8 +61,6 @@ export async function startProxy(target) {
       if (state === 'frozen') drop();
       state = 'whole';
     },
-    /** How many connections are open. */
-    open: () => pairs.size,
     async stop() {
       state = 'cut';
       drop();

@@ -1,4 +1,4 @@
-// What babel-plugin-relay and relay-compiler do to a `graphql` tag, as far as the page needs it: each becomes its request.
+// What babel-plugin-relay and relay-compiler do to a `graphql` tag, as far as the page needs it: it becomes a request.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -48,7 +48,15 @@ function request(schema, module, text) {
   const { selections } = selectionSet;
   return {
     kind: 'Request',
-    fragment: { kind: 'Fragment', name, type: kind, argumentDefinitions, selections, metadata: null, abstractKey: null },
+    fragment: {
+      kind: 'Fragment',
+      name,
+      type: kind,
+      argumentDefinitions,
+      selections,
+      metadata: null,
+      abstractKey: null,
+    },
     operation: { kind: 'Operation', name, argumentDefinitions, selections },
     params: { cacheID: name, id: null, metadata: {}, name, operationKind: operation, text },
   };

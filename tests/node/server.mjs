@@ -11,6 +11,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 export const REPOSITORY = join(import.meta.dirname, '../..');
 const PROGRAM = process.env.PLANT_CARE_BIN ?? join(REPOSITORY, 'target/debug/plant-care');
 const START_SECONDS = 60;
+/** How long a test waits for what must happen. */
+export const PATIENCE_SECONDS = 20;
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
@@ -32,7 +34,10 @@ export async function until(condition, seconds, complaint) {
   }
 }
 
-/** A running server: its `url` and `folder`, and how to `stop` it; or to `terminate` or `kill` it, and `start` it again at the same place. */
+/**
+ * A running server: its `url` and `folder`, and how to `stop` it;
+ * or to `terminate` or `kill` it, and `start` it again at the same place.
+ */
 export async function startServer() {
   const folder = await mkdtemp(join(tmpdir(), 'plant-care-node-'));
   const port = await freePort();

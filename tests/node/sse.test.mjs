@@ -64,6 +64,7 @@ for (const [name, file] of Object.entries(CLIENTS)) {
 
     proxy.cut();
     await happens('while the network is cut');
+    await proxy.refuses();
     proxy.restore();
     await all();
 
@@ -148,7 +149,8 @@ test('a ticket is good for one stream only', async (t) => {
     const abort = new AbortController();
     t.after(() => abort.abort());
     const address = new URL(url);
-    address.search = new URLSearchParams({ query, variables: JSON.stringify(variables), ticket: createStreamTicket.ticket });
+    const { ticket } = createStreamTicket;
+    address.search = new URLSearchParams({ query, variables: JSON.stringify(variables), ticket });
     return fetch(address, { headers: { accept: 'text/event-stream', ...headers }, signal: abort.signal });
   };
   const variables = { careRequestId: care.careRequestId };
