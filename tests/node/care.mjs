@@ -29,14 +29,13 @@ export async function logIn(url, { email }) {
 
 const day = (offset) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
 
-export async function startedCare(url) {
-  const [owner, caretaker] = [await register(url, 'Olive'), await register(url, 'Carl')];
+/** A published request of a member for a new plant of hers. */
+export async function publishedRequest(owner, title) {
   const { createPlant } = await owner.call(
     `mutation ($input: CreatePlantInput!) { createPlant(input: $input) { plant { id } ${userErrors} } }`,
     { input: { name: 'Monstera' } },
   );
   const plantId = createPlant.plant.id;
-  const title = 'Holiday watering';
   const { createCareRequest } = await owner.call(
     `mutation ($input: CreateCareRequestInput!) {
       createCareRequest(input: $input) { careRequest { id } ${userErrors} }
@@ -53,7 +52,13 @@ export async function startedCare(url) {
       },
     },
   );
-  const careRequestId = createCareRequest.careRequest.id;
+  return { plantId, careRequestId: createCareRequest.careRequest.id };
+}
+
+export async function startedCare(url) {
+  const [owner, caretaker] = [await register(url, 'Olive'), await register(url, 'Carl')];
+  const title = 'Holiday watering';
+  const { plantId, careRequestId } = await publishedRequest(owner, title);
   const { sendOffer } = await caretaker.call(
     `mutation ($input: SendOfferInput!) { sendOffer(input: $input) { offer { id } ${userErrors} } }`,
     { input: { careRequestId, message: 'I live next door.' } },

@@ -176,6 +176,36 @@ test('graphql-ws alone starts anew after a cut, which is why the page has `resum
   plain.stop();
 });
 
+test('the feed goes on through `resume`', async (t) => {
+  const { proxy, url } = await network(t);
+  const client = await liveClient(t, url, care.owner);
+  const { resume } = await examples.load('graphql-ws.mjs');
+  const { MY_FEED } = await examples.load('streams.mjs');
+  const entries = async () => {
+    const { feed } = await care.owner.call('{ feed { events(last: 100) { edges { node { event { id } } } } } }');
+    return feed.events.edges.map(({ node }) => node.event.id);
+  };
+  const follower = following(({ onMessage, onEnd }) =>
+    resume(client, { query: MY_FEED }, {
+      next: ({ data }) => onMessage(data.myFeed),
+      error: onEnd,
+      complete: onEnd,
+    }),
+  );
+  await follower.isCaughtUp(1);
+  const before = await entries();
+  const told = () => follower.of('FeedEventDelivered').map(({ event }) => event.id);
+  await recordCare(care, 'for the feed');
+  await follower.has('the first', () => told().length === 1);
+  proxy.cut();
+  await recordCare(care, 'for the feed, unseen');
+  proxy.restore();
+  await follower.isCaughtUp(2);
+  assert.deepEqual([...before, ...told()], await entries());
+  assert.equal(told().length, 2);
+  follower.stop();
+});
+
 test('a dead network is noticed by silence', async (t) => {
   const { proxy, url } = await network(t);
   const client = await liveClient(t, url, care.owner, { keepAlive: 50, pongWithin: 200 });
