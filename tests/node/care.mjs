@@ -4,27 +4,38 @@ import { client } from './server.mjs';
 const PASSWORD = 'a long enough passphrase 7';
 const userErrors = 'userErrors { code message field }';
 
+const tokens = 'session { accessToken refreshToken }';
+
 async function register(url, name) {
+  const email = `${name.toLowerCase()}@example.org`;
   const { register } = await client(url)(
     `mutation ($input: RegisterInput!) {
-      register(input: $input) { session { accessToken } ${userErrors} }
+      register(input: $input) { ${tokens} ${userErrors} }
     }`,
-    { input: { email: `${name.toLowerCase()}@example.org`, password: PASSWORD, displayName: name } },
+    { input: { email, password: PASSWORD, displayName: name } },
   );
   const token = register.session.accessToken;
-  return { name, token, call: client(url, token) };
+  return { name, email, token, call: client(url, token) };
+}
+
+/** The tokens of a new session of a member. */
+export async function logIn(url, { email }) {
+  const { login } = await client(url)(
+    `mutation ($input: LoginInput!) { login(input: $input) { ${tokens} ${userErrors} } }`,
+    { input: { email, password: PASSWORD } },
+  );
+  return login.session;
 }
 
 const day = (offset) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
 
-export async function startedCare(url) {
-  const [owner, caretaker] = [await register(url, 'Olive'), await register(url, 'Carl')];
+/** A published request of a member for a new plant of hers. */
+export async function publishedRequest(owner, title) {
   const { createPlant } = await owner.call(
     `mutation ($input: CreatePlantInput!) { createPlant(input: $input) { plant { id } ${userErrors} } }`,
     { input: { name: 'Monstera' } },
   );
   const plantId = createPlant.plant.id;
-  const title = 'Holiday watering';
   const { createCareRequest } = await owner.call(
     `mutation ($input: CreateCareRequestInput!) {
       createCareRequest(input: $input) { careRequest { id } ${userErrors} }
@@ -41,7 +52,13 @@ export async function startedCare(url) {
       },
     },
   );
-  const careRequestId = createCareRequest.careRequest.id;
+  return { plantId, careRequestId: createCareRequest.careRequest.id };
+}
+
+export async function startedCare(url) {
+  const [owner, caretaker] = [await register(url, 'Olive'), await register(url, 'Carl')];
+  const title = 'Holiday watering';
+  const { plantId, careRequestId } = await publishedRequest(owner, title);
   const { sendOffer } = await caretaker.call(
     `mutation ($input: SendOfferInput!) { sendOffer(input: $input) { offer { id } ${userErrors} } }`,
     { input: { careRequestId, message: 'I live next door.' } },
@@ -73,4 +90,13 @@ export async function recordCare({ caretaker, careRequestId, plantId }, note) {
       },
     },
   );
+}
+
+/** The ids of a request's events, as its timeline tells them. */
+export async function eventsOf({ owner, careRequestId }) {
+  const { careRequest } = await owner.call(
+    `query ($id: ID!) { careRequest(id: $id) { timeline(first: 100) { edges { node { id } } } } }`,
+    { id: careRequestId },
+  );
+  return careRequest.timeline.edges.map(({ node }) => node.id);
 }

@@ -11,6 +11,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 export const REPOSITORY = join(import.meta.dirname, '../..');
 const PROGRAM = process.env.PLANT_CARE_BIN ?? join(REPOSITORY, 'target/debug/plant-care');
 const START_SECONDS = 60;
+/** How long a test waits for what must happen. */
+export const PATIENCE_SECONDS = 20;
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
@@ -32,11 +34,38 @@ export async function until(condition, seconds, complaint) {
   }
 }
 
-/** A running server: its `url` and how to `stop` it. */
+/**
+ * A running server: its `url` and `folder`, and how to `stop` it;
+ * or to `terminate` or `kill` it, and `start` it again at the same place.
+ */
 export async function startServer() {
   const folder = await mkdtemp(join(tmpdir(), 'plant-care-node-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  let running;
+  const end = async (signal) => {
+    if (running.child.exitCode === null) running.child.kill(signal);
+    await running.ended;
+  };
+  const start = async () => {
+    running = launch(folder, port);
+    await running.ready;
+  };
+  const stop = async () => {
+    await end('SIGTERM');
+    await rm(folder, { recursive: true });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url, folder, start, stop, terminate: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+}
+
+/** The program as a process; `ready` when it serves, `ended` when it is gone. */
+function launch(folder, port) {
   const child = spawn(PROGRAM, ['serve'], {
     // Not in the repository, whose .env is the developer's.
     cwd: folder,
@@ -52,25 +81,16 @@ export async function startServer() {
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
   const ended = once(child, 'exit');
-  const stop = async () => {
-    if (child.exitCode === null) child.kill('SIGTERM');
-    await ended;
-    await rm(folder, { recursive: true });
-  };
-  try {
-    await Promise.race([
-      until(
-        () => fetch(`${url}/health/ready`).then((answer) => answer.ok || null, () => null),
-        START_SECONDS,
-        () => `The server is not ready after ${START_SECONDS} s:\n${output}`,
-      ),
-      ended.then(([code]) => assert.fail(`The server stopped with ${code}:\n${output}`)),
-    ]);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { url, stop };
+  const url = `http://127.0.0.1:${port}/health/ready`;
+  const ready = Promise.race([
+    until(
+      () => fetch(url).then((answer) => answer.ok || null, () => null),
+      START_SECONDS,
+      () => `The server is not ready after ${START_SECONDS} s:\n${output}`,
+    ),
+    ended.then(([code]) => assert.fail(`The server stopped with ${code}:\n${output}`)),
+  ]);
+  return { child, ended, ready };
 }
 
 /** A client of the API at `url`; answers with the data, and fails on any error. */
