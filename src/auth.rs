@@ -74,6 +74,24 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<View
     }
 }
 
+/// A member whose session lives and who was not suspended.
+pub async fn member_of(app: &App, user: UserId, session: FamilyId) -> Result<Option<Member>, DbErr> {
+    let alive = session::alive(session, app.clock.now())
+        .filter(session::COLUMN.user_id.eq(user))
+        .find_also_related(user::Entity)
+        .one(app.database.reader())
+        .await?;
+    let user = alive.and_then(|(_, user)| user);
+    Ok(user
+        .filter(|user| user.status == UserStatus::Active)
+        .map(|user| Member {
+            id: user.id,
+            session,
+            role: user.role,
+            locale: user.locale,
+        }))
+}
+
 /// Whether somebody is a member who was not suspended.
 pub async fn is_active(database: &Database, member: UserId) -> Result<bool, DbErr> {
     let user = user::Entity::find_by_id(member).one(database.reader()).await?;

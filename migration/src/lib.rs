@@ -11,6 +11,7 @@ mod m0001_members;
 mod m0002_care;
 mod m0003_log;
 mod m0004_live;
+mod m0005_stream_tickets;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_care::MIGRATION),
             Box::new(m0003_log::MIGRATION),
             Box::new(m0004_live::MIGRATION),
+            Box::new(m0005_stream_tickets::MIGRATION),
         ]
     }
 }

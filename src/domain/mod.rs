@@ -13,6 +13,7 @@ pub mod offer;
 pub mod plant;
 pub mod policy;
 pub mod session;
+pub mod stream_ticket;
 pub mod throttle;
 pub mod timeline;
 pub mod user;

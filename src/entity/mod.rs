@@ -25,6 +25,7 @@ pub mod read_cursor;
 pub mod session;
 pub mod stream;
 pub mod stream_entry;
+pub mod stream_ticket;
 pub mod user;
 
 pub use ids::{

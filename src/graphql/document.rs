@@ -52,6 +52,12 @@ impl Document {
             .is_some_and(|operation| operation.ty == OperationType::Subscription)
     }
 
+    /// Whether there is a mutation in it.
+    pub fn has_mutations(&self) -> bool {
+        let mut operations = self.parsed.operations.iter();
+        operations.any(|(_, operation)| operation.node.ty == OperationType::Mutation)
+    }
+
     /// Whether there are queries in it and nothing else.
     pub fn has_only_queries(&self) -> bool {
         self.parsed

@@ -23,6 +23,7 @@ pub mod scalars;
 pub mod scope;
 pub mod service_limits;
 pub mod session;
+pub mod stream_ticket;
 pub mod timeline;
 pub mod user;
 
@@ -65,6 +66,7 @@ pub struct Mutation(
     care_record::CareRecordMutation,
     comment::CommentMutation,
     feed::FeedMutation,
+    stream_ticket::StreamTicketMutation,
 );
 
 /// What can be followed. Each stream can be resumed with the last cursor that was seen.

@@ -66,6 +66,8 @@ pub struct Subscriber {
     told: Told,
     /// The same before the last message.
     told_before: Told,
+    /// The next time that the reminders know of.
+    reminded: Option<Duration>,
     over: bool,
 }
 
@@ -130,6 +132,7 @@ impl Subscriber {
             gap,
             told,
             told_before: told,
+            reminded: None,
             over: false,
         })
     }
@@ -333,7 +336,10 @@ impl Subscriber {
             && self.hub.reminders.clock().elapsed() >= self.told.at + POSITION_EVERY
     }
 
-    fn remind(&self, at: Duration) {
+    fn remind(&mut self, at: Duration) {
+        if self.reminded.replace(at) == Some(at) {
+            return;
+        }
         let whom = Whom::Seat(Arc::downgrade(&self.seat));
         self.hub.reminders.add(at, whom);
     }

@@ -7,4 +7,5 @@ pub mod http;
 pub mod language;
 pub mod origin;
 pub mod server;
+pub mod sse;
 pub mod websocket;

@@ -154,12 +154,9 @@ impl CareRequestSubscription {
         let area = near.map(|near| area(context, &near)).transpose()?;
         let told = turn(context, || {
             let viewer = *member(context)?;
-            let after = after.map(|text| cursor(&text, Stream::Board)).transpose()?;
-            // The cursor of what is listed says that the list was not at its end.
-            let after = after.filter(|after| *after != Cursor::start(Stream::Board));
-            Ok(Plan {
+            let mut plan = Plan {
                 stream: Stream::Board,
-                start: after.map_or(Start::Now, Start::After),
+                start: Start::Now,
                 reader: Box::new(MemberReader {
                     database: app(context).database.clone(),
                     member: viewer.id,
@@ -168,9 +165,13 @@ impl CareRequestSubscription {
                 latest: delivery.map(latest).transpose()?.flatten(),
                 board: Some(Board {
                     area: area.clone(),
-                    from_snapshot: after.is_none(),
+                    from_snapshot: true,
                 }),
-            })
+            };
+            if let Some(text) = after {
+                plan.begin_after(cursor(&text, Stream::Board)?);
+            }
+            Ok(plan)
         })?;
         let message = match told {
             Some(told) => board_message(context, told, area).await?,

@@ -12,6 +12,7 @@ use crate::graphql::Api;
 use crate::graphql::document::Document;
 use crate::graphql::error::{ApiError, Exceeded, with_codes};
 use crate::graphql::scope::Caller;
+use crate::graphql::timeline::cursor;
 use crate::live::gate::Gate;
 use crate::live::listeners::Subscription;
 use crate::live::{Cursor, Mailbox, Message, Next, Seat, Stream, Subscriber};
@@ -51,13 +52,15 @@ pub enum Step {
 }
 
 impl Api {
-    /// Opens a subscription for a connection that knows it by `number`.
+    /// Opens a subscription for a connection that knows it by `number`. Where a client was that comes back,
+    /// if its transport says so, counts before what the operation asks for.
     pub async fn open(
         &self,
         document: Document,
         caller: Caller,
         mailbox: &Arc<Mailbox>,
         number: u32,
+        last_event_id: Option<&str>,
     ) -> Result<Box<Following>, Box<Response>> {
         let refused = |error: ApiError| Box::new(error.into_response());
         self.check(&document).map_err(refused)?;
@@ -71,9 +74,12 @@ impl Api {
         if let Some(response) = self.schema().execute_stream(opening).next().await {
             return Err(Box::new(with_codes(response)));
         }
-        let Some(plan) = stage.plan() else {
+        let Some(mut plan) = stage.plan() else {
             return Err(refused(ApiError::BadRequest("Nothing is selected.".to_owned())));
         };
+        if let Some(id) = last_event_id {
+            plan.begin_after(cursor(id, plan.stream).map_err(refused)?);
+        }
         let Some(member) = caller.viewer.member() else {
             return Err(refused(ApiError::Unauthenticated));
         };

@@ -23,7 +23,7 @@ use super::error::ApiError;
 use crate::entity::care_request;
 use crate::entity::stream_entry::Level;
 use crate::live::gate::Reader;
-use crate::live::{Message, Start, Stream};
+use crate::live::{Cursor, Message, Start, Stream};
 
 /// What a subscription follows, as its arguments say.
 pub struct Plan {
@@ -39,6 +39,22 @@ pub struct Plan {
     pub latest: Option<u32>,
     /// The part of the board that is asked for.
     pub board: Option<Board>,
+}
+
+impl Plan {
+    /// Has it begin after a position. The position of what the board lists at its beginning says that the
+    /// list was not at its end.
+    pub fn begin_after(&mut self, after: Cursor) {
+        let begins_anew = self.stream == Stream::Board && after == Cursor::start(Stream::Board);
+        self.start = if begins_anew {
+            Start::Now
+        } else {
+            Start::After(after)
+        };
+        if let Some(board) = &mut self.board {
+            board.from_snapshot = begins_anew;
+        }
+    }
 }
 
 /// A part of the board.

@@ -1,5 +1,6 @@
-//! GraphQL over HTTP: POST runs queries and mutations, GET queries only.
+//! GraphQL over HTTP: POST runs queries and mutations, GET queries only, and either what is answered with events.
 
+mod events;
 pub mod negotiate;
 mod request;
 mod respond;
@@ -8,7 +9,7 @@ use async_graphql::Request;
 use axum::body::Body;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State, WebSocketUpgrade};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use self::negotiate::Accepted;
@@ -30,7 +31,7 @@ pub async fn post(
     let answered = async {
         let maximum = api.app().config.limits.body_bytes;
         let request = request::of_body(&headers, body, maximum).await?;
-        answer(&api, &session(&headers, address), accepted, request, false).await
+        answer(&api, Asking::of(&headers, address, accepted), request).await
     };
     answered.await.unwrap_or_else(|refusal| refusal.respond(accepted))
 }
@@ -53,44 +54,75 @@ pub async fn get(
     }
     let answered = async {
         let request = request::of_address(&query)?;
-        answer(&api, &session(&headers, address), accepted, request, true).await
+        let mut asking = Asking::of(&headers, address, accepted);
+        asking.by_get = true;
+        asking.ticket = request::ticket(&query);
+        answer(&api, asking, request).await
     };
     answered.await.unwrap_or_else(|refusal| refusal.respond(accepted))
 }
 
-/// Who sends a request, by its headers.
-fn session(headers: &HeaderMap, address: ClientAddress) -> Session {
-    Session {
-        authorization: headers
-            .get(header::AUTHORIZATION)
-            .map(|value| value.to_str().unwrap_or_default().to_owned()),
-        accepts: language::accepted(headers),
-        address: address.0,
+/// Who sends a request, and how.
+struct Asking {
+    session: Session,
+    accepted: Accepted,
+    by_get: bool,
+    /// What an event stream is opened with in place of a token.
+    ticket: Option<String>,
+    /// The last event that a client had that comes back.
+    last_event_id: Option<String>,
+}
+
+impl Asking {
+    fn of(headers: &HeaderMap, address: ClientAddress, accepted: Accepted) -> Self {
+        let text = |name| {
+            let value: Option<&HeaderValue> = headers.get(name);
+            value.map(|value| value.to_str().unwrap_or_default().to_owned())
+        };
+        Self {
+            session: Session {
+                authorization: text(header::AUTHORIZATION),
+                accepts: language::accepted(headers),
+                address: address.0,
+            },
+            accepted,
+            by_get: false,
+            ticket: None,
+            last_event_id: text(header::HeaderName::from_static("last-event-id")).filter(|id| !id.is_empty()),
+        }
     }
 }
 
 /// Runs a request. Everything that can be refused by how it came is, before anything of it runs.
-async fn answer(
-    api: &Api,
-    session: &Session,
-    accepted: Accepted,
-    request: Request,
-    only_queries: bool,
-) -> Result<Response, Refusal> {
+async fn answer(api: &Api, asking: Asking, request: Request) -> Result<Response, Refusal> {
+    let accepted = asking.accepted;
+    let bound_to = asking.ticket.is_some().then(|| events::fingerprint(&request));
     let document = match api.document(request) {
         Ok(document) => document,
+        // One who can only be answered with events is told so there.
+        Err(answer) if accepted.single.is_none() && accepted.event_stream => {
+            return Ok(events::refused(&answer));
+        }
         Err(answer) => return Ok(respond(accepted.single.unwrap_or_default(), &answer)),
     };
-    if only_queries && !document.has_only_queries() {
+    let events = accepted.wants_events(&document);
+    if asking.by_get && (document.has_mutations() || !(events || document.has_only_queries())) {
         // A link or an image must not be able to change anything.
-        let message = "GET runs queries only: send everything else by POST.";
+        let message = "GET runs queries only, and subscriptions for events: send everything else by POST.";
         return Err(Refusal::bad(StatusCode::METHOD_NOT_ALLOWED, message).allowing("POST"));
     }
-    let Some(media_type) = accepted.single.filter(|_| !accepted.wants_events(&document)) else {
-        let message =
-            "The answer is application/graphql-response+json or application/json, and Accept takes neither.";
+    if events {
+        return events::answer(api, asking, document, bound_to).await;
+    }
+    if asking.ticket.is_some() {
+        let message = "A ticket opens event streams only: Accept must name text/event-stream.";
+        return Err(Refusal::bad(StatusCode::BAD_REQUEST, message));
+    }
+    let Some(media_type) = accepted.single else {
+        let message = "The answer is application/graphql-response+json, application/json or text/event-stream, and \
+                       Accept takes none of them.";
         return Err(Refusal::bad(StatusCode::NOT_ACCEPTABLE, message));
     };
-    let caller = api.caller(session).await?;
+    let caller = api.caller(&asking.session).await?;
     Ok(respond(media_type, &api.run(document, caller).await))
 }

@@ -44,6 +44,14 @@ pub(super) fn asks(query: &str) -> bool {
         .any(|(name, _)| matches!(&*name, "query" | "documentId" | "extensions"))
 }
 
+/// The ticket in an address.
+pub(super) fn ticket(query: &str) -> Option<String> {
+    let mut fields = form_urlencoded::parse(query.as_bytes());
+    fields
+        .find(|(name, _)| name == "ticket")
+        .map(|(_, ticket)| ticket.into_owned())
+}
+
 /// The request in the address of a GET.
 pub(super) fn of_address(query: &str) -> Result<Request, Refusal> {
     let mut fields = Map::new();

@@ -230,7 +230,7 @@ async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, 
         Err(refusal) => Outcome::Refused(refusal),
         Ok(document) if document.is_subscription() => {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            match api.open(document, caller, &mailbox, number).await {
+            match api.open(document, caller, &mailbox, number, None).await {
                 Ok(following) => Outcome::Opened(following),
                 Err(refusal) => Outcome::Refused(refusal),
             }

@@ -23,6 +23,8 @@ pub(super) struct Socket {
     socket: WebSocket,
     mailbox: Arc<Mailbox>,
     app: App,
+    /// When the reminders wake a writer that waits.
+    reminded: Duration,
 }
 
 /// The client is gone.
@@ -31,7 +33,12 @@ pub(super) struct Gone;
 
 impl Socket {
     pub(super) fn new(socket: WebSocket, mailbox: Arc<Mailbox>, app: App) -> Self {
-        Self { socket, mailbox, app }
+        Self {
+            socket,
+            mailbox,
+            app,
+            reminded: Duration::ZERO,
+        }
     }
 
     /// The next message; `None` once the client has left.
@@ -42,23 +49,35 @@ impl Socket {
     /// Writes a message, unless the client does not take it in time, or the connection has to end while it
     /// does not.
     pub(super) async fn write(&mut self, message: Message) -> Result<(), Gone> {
-        let mut sending = pin!(self.socket.send(message));
+        let Self {
+            socket,
+            mailbox,
+            app,
+            reminded,
+        } = self;
+        let mut sending = pin!(socket.send(message));
         // Nearly always the system takes it at once.
         if let Some(sent) = futures_util::future::poll_immediate(&mut sending).await {
             return sent.map_err(|_| Gone);
         }
-        let reminders = &self.app.hub.reminders;
-        let deadline = reminders.clock().elapsed() + WRITE_DEADLINE;
-        reminders.add(deadline, Whom::Mailbox(Arc::downgrade(&self.mailbox)));
+        let reminders = &app.hub.reminders;
+        let mut now = reminders.clock().elapsed();
+        let deadline = now + WRITE_DEADLINE;
         loop {
-            match select(&mut sending, pin!(self.mailbox.wait())).await {
+            // One reminder at a time: that of a message before does as well.
+            if *reminded <= now {
+                *reminded = deadline;
+                reminders.add(deadline, Whom::Mailbox(Arc::downgrade(mailbox)));
+            }
+            match select(&mut sending, pin!(mailbox.wait())).await {
                 Either::Left((sent, _)) => {
                     // What woke meanwhile is looked at now.
-                    self.mailbox.wake();
+                    mailbox.wake();
                     return sent.map_err(|_| Gone);
                 }
                 Either::Right(_) => {
-                    if self.mailbox.ending().is_some() || reminders.clock().elapsed() >= deadline {
+                    now = reminders.clock().elapsed();
+                    if mailbox.ending().is_some() || now >= deadline {
                         return Err(Gone);
                     }
                 }

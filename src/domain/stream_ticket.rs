@@ -1,0 +1,93 @@
+//! Stream tickets: for an `EventSource`, which cannot send headers.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+};
+
+use super::{Error, Member};
+use crate::app::App;
+use crate::auth;
+use crate::crypto;
+use crate::entity::stream_ticket;
+
+/// How long a ticket waits for its first use.
+const UNUSED_FOR: TimeDelta = TimeDelta::minutes(1);
+
+/// A new ticket.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// What opens the stream. It is stored nowhere.
+    pub ticket: String,
+    /// Until when it has to be used first.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Makes a ticket for one event stream of the viewer's.
+pub async fn create(app: &App, viewer: &Member) -> Result<Ticket, Error> {
+    let (ticket, ticket_hash) = crypto::new_refresh_token();
+    let created_at = app.clock.now();
+    let row = stream_ticket::Model {
+        ticket_hash,
+        user_id: viewer.id,
+        family: viewer.session,
+        created_at,
+        bound_to: None,
+    };
+    app.write("create_stream_ticket", &row, |write, row| {
+        Box::pin(async move {
+            row.clone().into_active_model().insert(write.transaction).await?;
+            Ok(())
+        })
+    })
+    .await?;
+    Ok(Ticket {
+        ticket,
+        expires_at: created_at + UNUSED_FOR,
+    })
+}
+
+/// The ticket's row, if it may be used for a request: the first time within a minute, which binds it to
+/// that request, and from then on for the same. Whether its session still lives is not said here.
+pub async fn redeem(
+    app: &App,
+    ticket: &str,
+    request: [u8; 32],
+) -> Result<Option<stream_ticket::Model>, Error> {
+    let hash = crypto::sha256(ticket.as_bytes());
+    let find = || stream_ticket::Entity::find_by_id(hash.clone());
+    let Some(found) = find().one(app.database.reader()).await? else {
+        return Ok(None);
+    };
+    if found.bound_to.is_none() {
+        if app.clock.now() >= found.created_at + UNUSED_FOR {
+            return Ok(None);
+        }
+        app.write(
+            "bind_stream_ticket",
+            &(hash.clone(), request),
+            |write, (hash, request)| {
+                Box::pin(async move {
+                    // Of two first uses at the same moment one binds it.
+                    stream_ticket::Entity::update_many()
+                        .col_expr(stream_ticket::Column::BoundTo, Expr::value(request.to_vec()))
+                        .filter(stream_ticket::Column::TicketHash.eq(hash.clone()))
+                        .filter(stream_ticket::Column::BoundTo.is_null())
+                        .exec(write.transaction)
+                        .await?;
+                    Ok(())
+                })
+            },
+        )
+        .await?;
+    }
+    // Read where it was written: it may have been bound a moment ago.
+    let bound = find().one(app.database.reader()).await?;
+    Ok(bound.filter(|row| row.bound_to.as_deref() == Some(request.as_slice())))
+}
+
+/// The member whom a ticket speaks for, if its session lives.
+pub async fn member(app: &App, ticket: &stream_ticket::Model) -> Result<Option<Member>, Error> {
+    Ok(auth::member_of(app, ticket.user_id, ticket.family).await?)
+}
