@@ -87,6 +87,7 @@ impl App {
         let tasks = TaskTracker::new();
         let (stop, halt) = (CancellationToken::new(), CancellationToken::new());
         let hub = Arc::new(Hub::new(database.clone(), clock.clone(), halt.clone()));
+        hub.control.begin().await.map_err(SchemaError::from)?;
         let compare = Arc::new(Notify::new());
         let ties = Ties {
             hub: Arc::clone(&hub),

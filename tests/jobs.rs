@@ -167,12 +167,13 @@ async fn time_leaves_drafts_and_what_has_ended_alone() {
 
 #[tokio::test]
 async fn a_follower_is_told_what_time_does() {
-    let app = TestApp::start().await;
+    // Else her token would expire before the day does.
+    let app = TestApp::start_with(&[("ACCESS_TOKEN_MINUTES", "1440")]).await;
     let story = Story::open(&app).await;
     let mut socket = app.socket(&story.owner).await;
     socket.follow(&story.request, None).await;
     assert_eq!(socket.replay().await.0.len(), 1);
-    assert_eq!(app.pass(TimeDelta::days(1)).await, 1);
+    assert_eq!(app.pass(TimeDelta::hours(16)).await, 1);
     let told = socket.told().await;
     assert_eq!(told["event"]["__typename"], "RequestExpired");
     assert_eq!(told["event"]["actor"], Value::Null);

@@ -34,6 +34,8 @@ mod prove;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod seed;

@@ -15,6 +15,9 @@ use crate::entity::stream_ticket;
 /// How long a ticket waits for its first use.
 const UNUSED_FOR: TimeDelta = TimeDelta::minutes(1);
 
+/// How long a ticket is kept.
+const KEPT_FOR: TimeDelta = TimeDelta::days(30);
+
 /// A new ticket.
 #[derive(Clone, Debug)]
 pub struct Ticket {
@@ -90,4 +93,21 @@ pub async fn redeem(
 /// The member whom a ticket speaks for, if its session lives.
 pub async fn member(app: &App, ticket: &stream_ticket::Model) -> Result<Option<Member>, Error> {
     Ok(auth::member_of(app, ticket.user_id, ticket.family).await?)
+}
+
+/// Forgets tickets whose sessions are over by now: a refresh token waits for 30 days at most, and whoever
+/// still comes back with an older ticket asks for another.
+pub async fn forget_old(app: &App) -> Result<(), Error> {
+    let before = app.clock.now() - KEPT_FOR;
+    app.write("forget_stream_tickets", &before, |write, before| {
+        Box::pin(async move {
+            stream_ticket::Entity::delete_many()
+                .filter(stream_ticket::Column::CreatedAt.lt(*before))
+                .exec(write.transaction)
+                .await?;
+            Ok(())
+        })
+    })
+    .await?;
+    Ok(())
 }

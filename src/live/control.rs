@@ -51,8 +51,8 @@ impl Control {
         Ok(())
     }
 
-    /// Begins with what comes from now on: nobody is connected yet.
-    pub(super) async fn begin(&self) -> Result<(), DbErr> {
+    /// Begins with what comes from now on. To be called before anybody is let in.
+    pub async fn begin(&self) -> Result<(), DbErr> {
         let head = self.topic.refresh().await?.last;
         self.done.send_replace(head);
         Ok(())

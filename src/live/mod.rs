@@ -24,8 +24,6 @@ pub mod topic;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::DbErr;
-
 pub use cursor::Cursor;
 pub use hub::Hub;
 pub use mailbox::{Mailbox, Seat};
@@ -39,10 +37,8 @@ use crate::telemetry::outage::Outage;
 /// How often followed streams are compared with the database: what a lost wake-up costs at most.
 const ANTI_ENTROPY_EVERY: Duration = Duration::from_secs(1);
 
-/// Begins to follow the control stream, and keeps the hub honest until the process stops. To be called
-/// before anybody is let in.
-pub async fn start(app: &App) -> Result<(), DbErr> {
-    app.hub.control.begin().await?;
+/// Follows the control stream, and keeps the hub honest until the process stops.
+pub fn start(app: &App) {
     app.tasks.spawn(Arc::clone(&app.hub.control).run());
     let (hub, halt) = (Arc::clone(&app.hub), app.halt.clone());
     app.tasks.spawn(async move { hub.reminders.run(halt).await });
@@ -60,7 +56,6 @@ pub async fn start(app: &App) -> Result<(), DbErr> {
             outage.note(&app_of_task.hub.catch_up().await);
         }
     });
-    Ok(())
 }
 
 /// Has all connections end, spread over `window` so that their clients do not all come back at once, and

@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use sea_orm::DbErr;
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -37,9 +36,6 @@ pub enum ServeError {
     /// The schema's own text could not be read back.
     #[error("the GraphQL schema cannot be measured: {0}")]
     Schema(#[from] async_graphql::parser::Error),
-    /// The log could not be read.
-    #[error("the log cannot be followed: {0}")]
-    Log(#[from] DbErr),
     /// Accepting connections failed.
     #[error("serving failed: {0}")]
     Serve(#[from] io::Error),
@@ -60,7 +56,7 @@ pub async fn listen(config: &Config) -> Result<TcpListener, ServeError> {
 /// requests finish, and ends what does not within `DRAIN_SECONDS`.
 pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     let api = Api::new(app.clone())?;
-    live::start(&app).await?;
+    live::start(&app);
     jobs::start(&app);
     forget_answers(&app, api.clone());
     let stop = app.stop.clone();
