@@ -40,6 +40,8 @@ mod schema;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
+mod sse;
+#[cfg(test)]
 mod statements;
 #[cfg(test)]
 mod support;

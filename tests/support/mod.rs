@@ -1,6 +1,7 @@
 //! A server per test, its members, and what they usually do.
 
 pub(crate) mod bulk;
+pub(crate) mod events;
 pub(crate) mod logs;
 pub(crate) mod nats;
 pub(crate) mod rows;
