@@ -25,6 +25,8 @@ const WITHOUT_ID = {
     // The limits of the one service.
     'ServiceLimits',
     // Messages of a stream: their place in it is the cursor.
+    'BoardRequestChanged',
+    'BoardRequestLeft',
     'CareEventDelivered',
     'FeedEventDelivered',
     'FeedReadMoved',

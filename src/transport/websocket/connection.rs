@@ -185,7 +185,12 @@ impl Connection {
             }
             // The library answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Close(_))) | None => Err(End::Gone),
+            Some(Ok(Message::Close(_))) => {
+                // Reading on sends the library's answer to it.
+                while let Some(Ok(_)) = socket.read().await {}
+                Err(End::Gone)
+            }
+            None => Err(End::Gone),
             Some(Err(error)) => {
                 tracing::debug!(%error, "a websocket could not be read");
                 Err(too_large(self.api.app().config.limits.websocket_message_bytes))
