@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::futures_util::StreamExt as _;
 use async_graphql::{Request, Response};
 
-use super::group::{Erroneous, Group, scope};
+use super::group::{Erroneous, Group, Shared, scope};
 use super::snapshot::Snapshot;
 use super::{Stage, Told};
 use crate::graphql::Api;
@@ -160,11 +160,11 @@ impl Following {
                 Next::Load => return None,
             },
         };
-        match self.group.shared(&told) {
-            Some(Some(body)) => Some(self.told(&told, body)),
-            _ => {
+        match self.group.shared(&told, self.subscriber.seat()) {
+            Shared::Here(Some(body)) => Some(self.told(&told, body)),
+            shared => {
                 self.pending = Some(told);
-                None
+                matches!(shared, Shared::Soon).then_some(Step::Waiting)
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::crypto;
 use crate::entity::CareRequestId;
 use crate::graphql::Api;
 use crate::graphql::scope::{Caller, Scope};
-use crate::live::{Message, Stream};
+use crate::live::{Message, Seat, Stream};
 
 /// For how long an answer is shared. It may hold free text, which must not be kept: what was changed or
 /// hidden since is told as it is.
@@ -42,7 +42,58 @@ pub(super) struct Group {
 struct Answer {
     to: Question,
     asked: Instant,
-    cell: Arc<OnceCell<Option<Arc<str>>>>,
+    cell: Arc<Cell>,
+}
+
+/// An answer, or the wait for it.
+#[derive(Default)]
+struct Cell {
+    body: OnceCell<Option<Arc<str>>>,
+    crowd: Mutex<Crowd>,
+}
+
+/// Who waits for an answer that somebody is about to give.
+#[derive(Default)]
+struct Crowd {
+    resolving: usize,
+    waiting: Vec<Arc<Seat>>,
+}
+
+/// Whether others have an answer.
+pub(super) enum Shared {
+    /// They have; nothing within if there is nothing to tell.
+    Here(Option<Arc<str>>),
+    /// One of them is about to; the seat is woken then.
+    Soon,
+    /// They have not.
+    No,
+}
+
+/// Wakes whoever waits, however the resolving ends.
+struct Resolving<'c>(&'c Cell);
+
+impl Cell {
+    fn resolving(&self) -> Resolving<'_> {
+        self.crowd().resolving += 1;
+        Resolving(self)
+    }
+
+    fn crowd(&self) -> std::sync::MutexGuard<'_, Crowd> {
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Resolving<'_> {
+    fn drop(&mut self) {
+        let waiting = {
+            let mut crowd = self.0.crowd();
+            crowd.resolving -= 1;
+            std::mem::take(&mut crowd.waiting)
+        };
+        for seat in waiting {
+            seat.wake();
+        }
+    }
 }
 
 /// What an answer answers, if others may get it too.
@@ -136,15 +187,31 @@ fn key(prepared: &Prepared, request: &Request, caller: &Caller, stream: Stream) 
 }
 
 impl Group {
-    /// The answer, if another has it already; nothing within if there is nothing to tell.
-    pub(super) fn shared(&self, told: &Told) -> Option<Option<Arc<str>>> {
-        let question = Question::of(told)?;
-        let answers = self.answers();
-        let answer = answers
-            .iter()
-            .rev()
-            .find(|answer| answer.to == question && answer.asked.elapsed() < SHARED_FOR)?;
-        answer.cell.get().cloned()
+    /// The answer, if another has it already. If one is about to have it, `seat` is woken then: a thousand
+    /// subscribers who are told the same wait without anything that runs.
+    pub(super) fn shared(&self, told: &Told, seat: &Arc<Seat>) -> Shared {
+        let cell = Question::of(told).and_then(|question| {
+            let answers = self.answers();
+            let mut fresh = answers
+                .iter()
+                .rev()
+                .filter(|answer| answer.asked.elapsed() < SHARED_FOR);
+            fresh
+                .find(|answer| answer.to == question)
+                .map(|answer| Arc::clone(&answer.cell))
+        });
+        let Some(cell) = cell else {
+            return Shared::No;
+        };
+        let mut crowd = cell.crowd();
+        if let Some(body) = cell.body.get() {
+            return Shared::Here(body.clone());
+        }
+        if crowd.resolving == 0 {
+            return Shared::No;
+        }
+        crowd.waiting.push(Arc::clone(seat));
+        Shared::Soon
     }
 
     /// Resolves what is told, unless another has or is about to. There may be nothing to tell: it is not
@@ -154,12 +221,13 @@ impl Group {
             None => self.run(told).await,
             Some(question) => {
                 let cell = self.cell(question);
-                cell.get_or_try_init(|| self.run(told)).await.cloned()
+                let _resolving = cell.resolving();
+                cell.body.get_or_try_init(|| self.run(told)).await.cloned()
             }
         }
     }
 
-    fn cell(&self, question: Question) -> Arc<OnceCell<Option<Arc<str>>>> {
+    fn cell(&self, question: Question) -> Arc<Cell> {
         let mut answers = self.answers();
         let shared = answers
             .iter()
@@ -171,7 +239,7 @@ impl Group {
         if answers.len() == ANSWERS {
             answers.pop_front();
         }
-        let cell = Arc::default();
+        let cell = Arc::<Cell>::default();
         answers.push_back(Answer {
             to: question,
             asked: Instant::now(),
