@@ -5,6 +5,7 @@ pub mod graphiql;
 pub mod health;
 pub mod http;
 pub mod language;
+pub mod listener;
 pub mod origin;
 pub mod server;
 pub mod sse;

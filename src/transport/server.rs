@@ -10,9 +10,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::listener::{self, Connections};
 use super::{graphiql, health, http, origin};
 use crate::app::App;
 use crate::config::Config;
@@ -47,9 +49,7 @@ pub enum ServeError {
 /// Listens on the configured address.
 pub async fn listen(config: &Config) -> Result<TcpListener, ServeError> {
     let address = config.listen_addr;
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Listen { address, source })
+    listener::bind(address).map_err(|source| ServeError::Listen { address, source })
 }
 
 /// Serves until the process is told to stop; then accepts nothing more, closes websockets, lets open
@@ -61,7 +61,9 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     forget_answers(&app, api.clone());
     let stop = app.stop.clone();
     let router = router(api).into_make_service_with_connect_info::<SocketAddr>();
-    let accepting = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    // The tap does nothing: by it axum knows how to tell the address of any listener's peer.
+    let connections = Connections::of(listener, app.clock.clone()).tap_io(|_| {});
+    let accepting = axum::serve(connections, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let finish = async {
         stop.cancelled().await;
         tokio::time::sleep(app.config.drain).await;

@@ -12,9 +12,8 @@ use super::close::Close;
 use crate::app::App;
 use crate::live::Mailbox;
 use crate::live::reminders::Whom;
+use crate::transport::listener::WRITE_DEADLINE;
 
-/// A client that has not taken a message after this long is not there any more.
-const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a client may take to answer that the connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
