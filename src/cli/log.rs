@@ -10,7 +10,7 @@ use crate::live::log;
 pub(super) enum Command {
     /// Print a stream's head and floor, and whether entries are missing between them
     Inspect {
-        /// The stream, such as care:0198c0de-0000-7000-8000-000000000000 or user:...
+        /// The stream: care:0198c0de-0000-7000-8000-000000000000, user:..., board or control
         stream: String,
     },
 }
@@ -19,7 +19,7 @@ pub(super) async fn run(command: Command) -> Result<(), CliError> {
     let Command::Inspect { stream } = command;
     let Ok(stream) = stream.parse::<Stream>() else {
         return Err(CliError::Usage(format!(
-            "{stream} is not a stream: it takes care: or user: and a UUID"
+            "{stream} is not a stream: it takes care: or user: and a UUID, board, or control"
         )));
     };
     let app = app(false).await?;

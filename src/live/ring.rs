@@ -118,3 +118,92 @@ impl Blocks {
 pub fn block_start(seq: i64) -> i64 {
     (seq - 1) / BLOCK * BLOCK + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::entity::EventId;
+    use crate::entity::event::EventKind;
+    use crate::entity::stream_entry::Level;
+
+    fn entry(seq: i64) -> Arc<Entry> {
+        let event = event::Model {
+            id: EventId(Uuid::from_u128(seq.unsigned_abs().into())),
+            kind: EventKind::CommentAdded,
+            care_request_id: None,
+            plant_id: None,
+            actor_id: None,
+            subject_id: None,
+            occurred_at: DateTime::UNIX_EPOCH,
+            recorded_at: DateTime::UNIX_EPOCH,
+            traceparent: None,
+        };
+        Arc::new(Entry {
+            seq,
+            level: Level::Info,
+            access_version: 0,
+            event: Arc::new(event),
+        })
+    }
+
+    #[test]
+    fn a_ring_has_no_hole_and_lets_go_of_the_oldest() {
+        let mut ring = Ring::default();
+        ring.restart(10);
+        for seq in [12, 11, 13, 11, 12, 14] {
+            ring.push(entry(seq));
+        }
+        assert_eq!((ring.last(), ring.len()), (12, 2));
+        assert!(ring.get(10).is_none() && ring.get(13).is_none());
+        assert_eq!(ring.get(11).unwrap().seq, 11);
+        for seq in 13..=10 + 300 {
+            ring.push(entry(seq));
+        }
+        assert_eq!((ring.last(), ring.len()), (310, RING_ENTRIES));
+        assert!(ring.get(54).is_none() && !ring.is_after_base(54));
+        assert_eq!(ring.get(55).unwrap().seq, 55);
+    }
+
+    #[test]
+    fn a_block_says_what_is_no_longer_there() {
+        assert_eq!([1, 100, 101, 200].map(block_start), [1, 1, 101, 101]);
+        let mut blocks = Blocks::default();
+        blocks.push(Block {
+            from: 101,
+            to: 150,
+            entries: [120, 121, 123].map(entry).to_vec(),
+        });
+        let told = |seq| blocks.get(seq).map(|found| found.map(|entry| entry.seq));
+        assert_eq!(told(100), None);
+        assert_eq!(told(101), Some(Err(119)));
+        assert_eq!(told(121), Some(Ok(121)));
+        assert_eq!(told(122), Some(Err(122)));
+        assert_eq!(told(124), Some(Err(150)));
+        assert_eq!(told(151), None);
+    }
+
+    #[test]
+    fn a_block_that_is_read_again_takes_the_place_of_the_old_one() {
+        let mut blocks = Blocks::default();
+        for (to, entries) in [(101, vec![entry(101)]), (102, vec![entry(101), entry(102)])] {
+            blocks.push(Block {
+                from: 101,
+                to,
+                entries,
+            });
+        }
+        assert_eq!(blocks.len(), 2);
+        for from in 1..20 {
+            let entries = vec![entry(from * 1000)];
+            blocks.push(Block {
+                from: from * 1000,
+                to: from * 1000,
+                entries,
+            });
+        }
+        assert_eq!(blocks.len(), BLOCKS);
+    }
+}
