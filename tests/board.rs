@@ -128,7 +128,11 @@ async fn who_looks_near_a_place_is_told_of_that_place_alone() {
     let mut paris = follow(&app, &story.caretaker, near(PARIS)).await;
     assert_eq!(listed(&mut paris).await.0, [versailles.clone()]);
     let mut anywhere = follow(&app, &story.caretaker, json!({})).await;
-    assert_eq!(listed(&mut anywhere).await.0.len(), 3, "with one that names no place");
+    assert_eq!(
+        listed(&mut anywhere).await.0.len(),
+        3,
+        "with one that names no place"
+    );
 
     for request in [&berlin, &story.request, &versailles] {
         let input = json!({ "careRequestId": request });

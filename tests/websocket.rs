@@ -106,7 +106,9 @@ async fn a_ping_is_answered_with_its_payload_at_any_time() {
     socket.send(json!({ "type": "ping" })).await;
     assert_eq!(socket.message().await, json!({ "type": "pong" }));
     // A pong that nobody asked for is no mistake.
-    socket.send(json!({ "type": "pong", "payload": { "a": 1 } })).await;
+    socket
+        .send(json!({ "type": "pong", "payload": { "a": 1 } }))
+        .await;
     socket.send(json!({ "type": "connection_init" })).await;
     assert_eq!(socket.message().await, json!({ "type": "connection_ack" }));
     socket.assert_heard().await;

@@ -25,7 +25,10 @@ async fn who_comes_back_is_told_what_changed_since_and_nothing_else() {
         let mut again = follow(process, &story.caretaker, json!({ "after": last["cursor"] })).await;
         let (told, position) = again.replay().await;
         assert_eq!(told.len(), 2);
-        assert_eq!((left(&told[0]), changed(&told[1])), (story.request.clone(), new.clone()));
+        assert_eq!(
+            (left(&told[0]), changed(&told[1])),
+            (story.request.clone(), new.clone())
+        );
         assert_eq!(told[1]["cursor"], position);
         let mut none = follow(process, &story.caretaker, json!({ "after": position })).await;
         assert_eq!(listed(&mut none).await, (Vec::new(), position));
@@ -81,8 +84,10 @@ async fn after_a_gap_what_is_open_is_listed_anew() {
     story.does(&story.owner, "cancelCareRequest").await;
     let third = publish(&app, &story.owner, None).await;
     // As retention does: all but the newest entry go.
-    app.sql("DELETE FROM stream_entries WHERE stream = 'board' AND seq <= 3").await;
-    app.sql("UPDATE streams SET floor_seq = 3 WHERE name = 'board'").await;
+    app.sql("DELETE FROM stream_entries WHERE stream = 'board' AND seq <= 3")
+        .await;
+    app.sql("UPDATE streams SET floor_seq = 3 WHERE name = 'board'")
+        .await;
 
     let replica = app.replica().await;
     let mut again = follow(&replica, &story.caretaker, json!({ "after": position })).await;
@@ -109,12 +114,17 @@ async fn a_position_that_the_log_never_had_is_a_gap_too() {
     listed(&mut socket).await;
     publish(&app, &story.owner, None).await;
     let ahead = text(&socket.told().await["cursor"]);
-    app.sql("DELETE FROM stream_entries WHERE stream = 'board' AND seq = 2").await;
-    app.sql("UPDATE streams SET last_seq = 1 WHERE name = 'board'").await;
+    app.sql("DELETE FROM stream_entries WHERE stream = 'board' AND seq = 2")
+        .await;
+    app.sql("UPDATE streams SET last_seq = 1 WHERE name = 'board'")
+        .await;
     let replica = app.replica().await;
     let mut again = follow(&replica, &story.caretaker, json!({ "after": ahead })).await;
     let gap = again.told().await;
-    assert_eq!((&gap["__typename"], &gap["reason"]), (&json!("StreamGap"), &json!("LOG_RESET")));
+    assert_eq!(
+        (&gap["__typename"], &gap["reason"]),
+        (&json!("StreamGap"), &json!("LOG_RESET"))
+    );
     assert_eq!(listed(&mut again).await.0.len(), 2);
 }
 

@@ -164,13 +164,16 @@ impl TestApp {
                 .await
                 .unwrap();
             let first = head.last_seq + 1 + part * i64::try_from(A_STATEMENT).unwrap();
-            let entries = keys.iter().zip(first..).map(|(id, seq)| stream_entry::ActiveModel {
-                stream: Set(stream.clone()),
-                seq: Set(seq),
-                event_id: Set(EventId(*id)),
-                level: Set(Level::Notice),
-                access_version: Set(head.access_version),
-            });
+            let entries = keys
+                .iter()
+                .zip(first..)
+                .map(|(id, seq)| stream_entry::ActiveModel {
+                    stream: Set(stream.clone()),
+                    seq: Set(seq),
+                    event_id: Set(EventId(*id)),
+                    level: Set(Level::Notice),
+                    access_version: Set(head.access_version),
+                });
             stream_entry::Entity::insert_many(entries)
                 .exec_without_returning(self.rows())
                 .await

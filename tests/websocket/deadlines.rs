@@ -57,7 +57,8 @@ async fn a_client_that_only_listens_and_answers_pings_lives() {
         raw.send(PONG, b"").await;
     }
     story.water(100).await;
-    let told = br#"{"id":"1","type":"next","payload":{"data":{"myFeed":{"__typename":"FeedEventDelivered"}}}}"#;
+    let told =
+        br#"{"id":"1","type":"next","payload":{"data":{"myFeed":{"__typename":"FeedEventDelivered"}}}}"#;
     assert_eq!(raw.frame().await.unwrap().1, told);
 }
 

@@ -11,7 +11,10 @@ use crate::support::{Socket, TestApp};
 async fn all_sockets_are_sent_to_another_process_in_time() {
     let app = TestApp::start_with(&[("DRAIN_SECONDS", "2")]).await;
     let member = app.member("Olga").await;
-    let mut sockets = vec![Socket::connect(&app.url).await, Socket::open(&app.url, None).await];
+    let mut sockets = vec![
+        Socket::connect(&app.url).await,
+        Socket::open(&app.url, None).await,
+    ];
     for _ in 0..10 {
         sockets.push(app.socket(&member).await);
     }

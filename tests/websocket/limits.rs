@@ -1,6 +1,8 @@
 //! How many connections and subscriptions there may be.
 
+use sea_orm::{ConnectionTrait as _, DbBackend, DbErr};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::support::{Socket, TestApp, error_code, until};
@@ -98,4 +100,56 @@ async fn a_process_has_so_many_connections() {
     sockets.remove(0).close().await;
     until("one connection is left", || listeners.connections() == 1).await;
     app.socket(&member).await.assert_heard().await;
+}
+
+#[tokio::test]
+async fn what_a_client_has_left_counts_until_it_is_done() {
+    let app = TestApp::start_with(&[("LIMIT_SUBSCRIPTIONS_PER_CONNECTION", "2")]).await;
+    let member = app.member("Olga").await;
+    let mut socket = app.socket(&member).await;
+    let (held, release) = (Notify::new(), Notify::new());
+    // Nobody else writes meanwhile.
+    let input = &(&held, &release);
+    let holding = app
+        .app
+        .database
+        .write_transaction("hold", input, |transaction, (held, release)| {
+            Box::pin(async move {
+                if transaction.get_database_backend() == DbBackend::Postgres {
+                    let lock = "LOCK TABLE plants IN EXCLUSIVE MODE";
+                    transaction.execute_unprepared(lock).await?;
+                }
+                held.notify_one();
+                release.notified().await;
+                Ok::<_, DbErr>(())
+            })
+        });
+    let leaving = async {
+        held.notified().await;
+        for name in ["Fern", "Fig"] {
+            let mutation = format!(
+                "mutation {{ createPlant(input: {{ name: \"{name}\" }}) {{ userErrors {{ code }} }} }}"
+            );
+            socket.subscribe(name, &mutation, json!({})).await;
+            complete(&mut socket, name).await;
+        }
+        let told = exceeded(&mut socket).await;
+        assert_eq!(told, json!(["SUBSCRIPTIONS_PER_CONNECTION", 3, 2]));
+        release.notify_one();
+        // Once both are done there is room again.
+        loop {
+            socket
+                .subscribe("1", "{ viewer { plants { totalCount } } }", json!({}))
+                .await;
+            let message = socket.message().await;
+            if message["type"] == "next" {
+                assert_eq!(socket.message().await["type"], "complete");
+                if message["payload"]["data"]["viewer"]["plants"]["totalCount"] == 2 {
+                    return;
+                }
+            }
+        }
+    };
+    let (held, ()) = tokio::join!(holding, leaving);
+    held.unwrap();
 }

@@ -3,7 +3,8 @@
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Socket, TestApp};
+use crate::support::raw::TEXT;
+use crate::support::{Raw, Socket, TestApp};
 
 /// What the server says to a frame, before and after `connection_init`.
 async fn refusals(app: &TestApp, frame: &Message) -> [(u16, String); 2] {
@@ -66,6 +67,16 @@ async fn binary_messages_are_refused() {
 }
 
 #[tokio::test]
+async fn frames_that_are_none_are_refused() {
+    let app = TestApp::start().await;
+    let mut raw = Raw::connect(&app.url, Some("graphql-transport-ws")).await;
+    raw.send(TEXT, b"\xff\xfe").await;
+    let (code, reason) = raw.closed().await;
+    assert_eq!(code, 4400);
+    assert!(reason.starts_with("This is no message: "), "{reason}");
+}
+
+#[tokio::test]
 async fn a_reason_fits_a_close_frame_whatever_was_sent() {
     let app = TestApp::start().await;
     let kind = "é".repeat(500);
@@ -87,7 +98,8 @@ async fn a_message_of_64_kib_is_taken_and_a_larger_one_is_not() {
         (2 * 1024 * 1024, false),
     ] {
         let mut socket = Socket::connect(&app.url).await;
-        let message = format!("{:<bytes$}", r#"{"type":"ping"}"#);
+        let ping = r#"{"type":"ping"}"#;
+        let message = format!("{ping}{}", " ".repeat(bytes - ping.len()));
         // It may be refused before it was sent to its end.
         socket.try_send(Message::text(message)).await;
         if fits {

@@ -1,10 +1,12 @@
 //! Queries, mutations and subscriptions over one socket, by their ids.
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Socket, Story, TestApp, error_code};
 
-const FEED: &str = "subscription { myFeed { __typename ... on FeedEventDelivered { event { __typename } } } }";
+const FEED: &str =
+    "subscription { myFeed { __typename ... on FeedEventDelivered { event { __typename } } } }";
 
 /// The `error` that answers an operation; the socket hears on, and the id is free again.
 async fn error(socket: &mut Socket, query: &str, variables: Value) -> Value {
@@ -44,8 +46,15 @@ async fn an_id_that_is_in_use_closes_the_connection() {
     let long = "x".repeat(500);
     socket.subscribe(&long, FEED, json!({})).await;
     socket.subscribe(&long, FEED, json!({})).await;
-    let (code, reason) = socket.closed().await;
-    assert_eq!((code, reason.len()), (4409, 123));
+    // The first may have been quick enough to say something.
+    let (code, reason) = loop {
+        match socket.frame().await {
+            Message::Text(_) => {}
+            Message::Close(Some(frame)) => break (u16::from(frame.code), frame.reason.len()),
+            frame => panic!("not closed: {frame:?}"),
+        }
+    };
+    assert_eq!((code, reason), (4409, 123));
 }
 
 #[tokio::test]
@@ -54,23 +63,15 @@ async fn what_is_not_valid_is_an_error_and_the_socket_stays() {
     let member = app.member("Olga").await;
     let mut socket = app.socket(&member).await;
     for (query, variables, code) in [
-        ("{", json!({}), "GRAPHQL_PARSE_FAILED"),
-        ("", json!({}), "GRAPHQL_PARSE_FAILED"),
-        ("{ nothing }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
-        (
-            "subscription { nothing }",
-            json!({}),
-            "GRAPHQL_VALIDATION_FAILED",
-        ),
-        (
-            "subscription { myFeed { nothing } }",
-            json!({}),
-            "GRAPHQL_VALIDATION_FAILED",
-        ),
+        ("{", json!({}), "BAD_REQUEST"),
+        ("", json!({}), "BAD_REQUEST"),
+        ("{ nothing }", json!({}), "BAD_REQUEST"),
+        ("subscription { nothing }", json!({}), "BAD_REQUEST"),
+        ("subscription { myFeed { nothing } }", json!({}), "BAD_REQUEST"),
         (
             "subscription($id: ID!) { careEvents(careRequestId: $id) { __typename } }",
             json!({}),
-            "GRAPHQL_VALIDATION_FAILED",
+            "BAD_REQUEST",
         ),
         (
             "subscription($id: ID!) { careEvents(careRequestId: $id) { __typename } }",
@@ -113,9 +114,7 @@ async fn a_subscription_has_one_root_field_wherever_it_stands() {
     .into_iter()
     .enumerate()
     {
-        socket
-            .subscribe(&number.to_string(), query, json!({}))
-            .await;
+        socket.subscribe(&number.to_string(), query, json!({})).await;
         let (id, told) = socket.told_by().await;
         assert_eq!(
             (id, told),
@@ -132,9 +131,7 @@ async fn queries_and_mutations_are_answered_and_completed() {
     let mutation = "mutation($name: String!) { createPlant(input: { name: $name }) { plant { name } } }";
     // One id is used again and again.
     for name in ["Fern", "Fig"] {
-        socket
-            .subscribe("1", mutation, json!({ "name": name }))
-            .await;
+        socket.subscribe("1", mutation, json!({ "name": name })).await;
         let data = json!({ "createPlant": { "plant": { "name": name } } });
         assert_eq!(
             socket.message().await,
@@ -164,9 +161,7 @@ async fn queries_and_mutations_are_answered_and_completed() {
 async fn a_stranger_to_the_house_may_ask_but_not_follow() {
     let app = TestApp::start().await;
     let mut socket = Socket::open(&app.url, None).await;
-    socket
-        .subscribe("1", "{ viewer { id } }", json!({}))
-        .await;
+    socket.subscribe("1", "{ viewer { id } }", json!({})).await;
     assert_eq!(
         socket.message().await["payload"]["data"],
         json!({ "viewer": null })
@@ -207,14 +202,16 @@ async fn what_was_completed_tells_nothing_more_and_its_id_is_free() {
 }
 
 #[tokio::test]
-async fn what_is_completed_before_it_began_tells_nothing() {
+async fn what_is_completed_while_it_begins_tells_nothing_more() {
     let app = TestApp::start().await;
     let story = Story::in_progress(&app).await;
     let mut socket = app.socket(&story.owner).await;
     socket.follow_as("1", &story.request, None).await;
     socket.send(json!({ "id": "1", "type": "complete" })).await;
+    socket.send(json!({ "type": "ping" })).await;
+    // It may have begun to tell; the pong says that the end was heard.
+    while socket.message().await["type"] == "next" {}
     socket.follow_as("2", &story.request, None).await;
-    socket.send(json!({ "id": "3", "type": "complete" })).await;
     for seq in 1..=3 {
         let (id, told) = socket.told_by().await;
         assert_eq!((id.as_str(), &told["event"]["seq"]), ("2", &json!(seq)));

@@ -1,10 +1,10 @@
 //! Sockets end with the session they were opened in, on every replica.
 
-use plant_care::domain::user::{self, grant, suspend};
+use plant_care::domain::user::{grant, suspend};
 use plant_care::entity::user::Role;
 use serde_json::json;
 
-use crate::support::{PASSWORD, Member, Socket, TestApp, key};
+use crate::support::{Member, PASSWORD, Socket, TestApp, key};
 
 const FEED: &str = "subscription { myFeed { __typename } }";
 
@@ -106,7 +106,7 @@ async fn a_member_who_does_not_read_is_out_as_well() {
         raw.say(json!({ "id": id.to_string(), "type": "subscribe", "payload": { "query": query } }))
             .await;
     }
-    user::suspend(&app.app, key(&olga.id)).await.unwrap();
+    suspend(&app.app, key(&olga.id)).await.unwrap();
     let listeners = &app.app.hub.control.listeners;
     crate::support::until("nobody is connected", || listeners.connections() == 0).await;
 }

@@ -135,11 +135,11 @@ mod tests {
             ),
             (
                 r#"{"type":"subscribe","id":"1","payload":{"query":7}}"#,
-                "not understood",
+                "query must be a string",
             ),
             (
                 r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":[]}}"#,
-                "not understood",
+                "variables must be an object",
             ),
             (r#"{"type":"complete"}"#, "no id"),
         ] {
