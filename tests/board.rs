@@ -90,7 +90,7 @@ async fn a_request_that_expires_leaves_the_board() {
     let app = TestApp::start_with(&[("ACCESS_TOKEN_MINUTES", "1440")]).await;
     let story = Story::open(&app).await;
     let mut socket = follow(&app, &story.caretaker, json!({})).await;
-    assert_eq!(listed(&mut socket).await.0, [story.request.clone()]);
+    assert_eq!(listed(&mut socket).await.0, [story.request.as_str()]);
     assert_eq!(app.pass(TimeDelta::hours(16)).await, 1);
     assert_eq!(left(&socket.told().await), story.request);
 }
@@ -126,7 +126,7 @@ async fn who_looks_near_a_place_is_told_of_that_place_alone() {
     let berlin = publish(&app, &story.owner, Some(BERLIN)).await;
     let near = |cell| json!({ "near": { "cell": cell, "radiusKm": 50 } });
     let mut paris = follow(&app, &story.caretaker, near(PARIS)).await;
-    assert_eq!(listed(&mut paris).await.0, [versailles.clone()]);
+    assert_eq!(listed(&mut paris).await.0, [versailles.as_str()]);
     let mut anywhere = follow(&app, &story.caretaker, json!({})).await;
     assert_eq!(
         listed(&mut anywhere).await.0.len(),

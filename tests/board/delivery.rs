@@ -17,7 +17,7 @@ async fn the_newest_of_each_request_is_told_and_how_many_were_left_out() {
     let mut every = follow(&app, &story.owner, json!({})).await;
     let mut socket = follow(&app, &story.caretaker, latest(1)).await;
     listed(&mut every).await;
-    assert_eq!(listed(&mut socket).await.0, [story.request.clone()]);
+    assert_eq!(listed(&mut socket).await.0, [story.request.as_str()]);
 
     story.assign(&story.caretaker).await;
     let told = socket.told().await;

@@ -41,7 +41,7 @@ async fn the_position_after_the_list_is_one_to_come_back_to() {
     let story = Story::open(&app).await;
     let mut socket = follow(&app, &story.caretaker, json!({})).await;
     let (open, position) = listed(&mut socket).await;
-    assert_eq!(open, [story.request.clone()]);
+    assert_eq!(open, [story.request.as_str()]);
     let new = publish(&app, &story.owner, None).await;
     let mut again = follow(&app, &story.caretaker, json!({ "after": position })).await;
     assert_eq!(listed(&mut again).await.0, [new]);

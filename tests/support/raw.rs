@@ -68,7 +68,7 @@ impl Raw {
         match u16::try_from(payload.len()).unwrap() {
             length @ ..126 => frame.push(0x80 | u8::try_from(length).unwrap()),
             length => {
-                frame.push(0x80 | 126);
+                frame.push(0xfe);
                 frame.extend(length.to_be_bytes());
             }
         }

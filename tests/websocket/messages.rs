@@ -9,8 +9,10 @@ use crate::support::{Raw, Socket, TestApp};
 /// What the server says to a frame, before and after `connection_init`.
 async fn refusals(app: &TestApp, frame: &Message) -> [(u16, String); 2] {
     let member = app.member("Olga").await;
+    let mut sockets = vec![Socket::connect(&app.url).await];
+    sockets.push(app.socket(&member).await);
     let mut refusals = Vec::new();
-    for mut socket in [Socket::connect(&app.url).await, app.socket(&member).await] {
+    for socket in &mut sockets {
         socket.send_frame(frame.clone()).await;
         refusals.push(socket.closed().await);
     }
