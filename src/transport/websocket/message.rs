@@ -135,11 +135,11 @@ mod tests {
             ),
             (
                 r#"{"type":"subscribe","id":"1","payload":{"query":7}}"#,
-                "query must be a string",
+                "must be a string",
             ),
             (
                 r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":[]}}"#,
-                "variables must be an object",
+                "must be an object",
             ),
             (r#"{"type":"complete"}"#, "no id"),
         ] {
