@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod board;
+#[cfg(test)]
 mod bus;
 #[cfg(test)]
 mod care_events;
@@ -45,3 +47,5 @@ mod sse;
 mod statements;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod websocket;

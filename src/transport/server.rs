@@ -21,8 +21,10 @@ use crate::config::Config;
 use crate::graphql::Api;
 use crate::{jobs, live};
 
-/// How much of `DRAIN_SECONDS` the closing of connections is spread over; the rest is for their last words.
+/// How much of `DRAIN_SECONDS` the closing of connections is spread over at most; the rest is for open requests.
 const DRAIN_SHARE: f32 = 0.7;
+/// How much of it is kept for the last connection's last words, however short it is.
+const LAST_WORDS: Duration = Duration::from_millis(1_500);
 
 /// Why serving could not begin or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +72,9 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     };
     let drained = async {
         stop.cancelled().await;
-        live::drain(&app.hub, app.config.drain.mul_f32(DRAIN_SHARE)).await;
+        let window = app.config.drain.mul_f32(DRAIN_SHARE);
+        let window = window.min(app.config.drain.saturating_sub(LAST_WORDS));
+        live::drain(&app.hub, window).await;
         Ok(())
     };
     let finished = async {

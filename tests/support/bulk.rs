@@ -1,12 +1,16 @@
 //! Many rows at once, put into the database directly: through the API they would take minutes.
 
 use plant_care::entity::care_request::{CareMode, CareRequestStatus};
+use plant_care::entity::event::EventKind;
 use plant_care::entity::offer::OfferStatus;
 use plant_care::entity::plant::PlantStatus;
+use plant_care::entity::stream_entry::Level;
 use plant_care::entity::{
-    CareRequestId, CommentId, OfferId, PlantId, care_request, care_request_plant, comment, offer, plant,
+    CareRequestId, CommentId, EventId, OfferId, PlantId, care_request, care_request_plant, comment, event,
+    offer, plant, stream, stream_entry,
 };
-use sea_orm::{EntityTrait as _, IntoActiveModel as _};
+use plant_care::live::Stream;
+use sea_orm::{EntityTrait as _, IntoActiveModel as _, Set};
 use uuid::Uuid;
 
 use super::{Member, TODAY, TestApp, key};
@@ -115,6 +119,71 @@ impl TestApp {
                 .await
                 .unwrap();
         }
+    }
+
+    /// Adds entries to a request's timeline: so many that tell of one long comment.
+    pub(crate) async fn add_entries(&self, request: Uuid, author: &Member, count: usize) {
+        let comment = self.keys(1)[0];
+        let row = comment::Model {
+            id: CommentId(comment),
+            care_request_id: CareRequestId(request),
+            author_id: key(&author.id),
+            body: "Water. ".repeat(500),
+            is_advice: false,
+            created_at: self.app.clock.now(),
+            version: 1,
+        };
+        comment::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.rows())
+            .await
+            .unwrap();
+        let stream = Stream::Care(CareRequestId(request)).to_string();
+        let head = stream::Entity::find_by_id(stream.clone())
+            .one(self.rows())
+            .await
+            .unwrap()
+            .unwrap();
+        let keys = self.keys(count);
+        for (keys, part) in keys.chunks(A_STATEMENT).zip(0_i64..) {
+            let events = keys.iter().map(|id| {
+                event::Model {
+                    id: EventId(*id),
+                    kind: EventKind::CommentAdded,
+                    care_request_id: Some(CareRequestId(request)),
+                    plant_id: None,
+                    actor_id: Some(key(&author.id)),
+                    subject_id: Some(comment),
+                    occurred_at: self.app.clock.now(),
+                    recorded_at: self.app.clock.now(),
+                    traceparent: None,
+                }
+                .into_active_model()
+            });
+            event::Entity::insert_many(events)
+                .exec_without_returning(self.rows())
+                .await
+                .unwrap();
+            let first = head.last_seq + 1 + part * i64::try_from(A_STATEMENT).unwrap();
+            let entries = keys
+                .iter()
+                .zip(first..)
+                .map(|(id, seq)| stream_entry::ActiveModel {
+                    stream: Set(stream.clone()),
+                    seq: Set(seq),
+                    event_id: Set(EventId(*id)),
+                    level: Set(Level::Notice),
+                    access_version: Set(head.access_version),
+                });
+            stream_entry::Entity::insert_many(entries)
+                .exec_without_returning(self.rows())
+                .await
+                .unwrap();
+        }
+        let last = head.last_seq + i64::try_from(count).unwrap();
+        self.sql(&format!(
+            "UPDATE streams SET last_seq = {last} WHERE name = '{stream}'"
+        ))
+        .await;
     }
 
     /// Adds offers with these keys to a care request; they were taken back, so that one member may have many.

@@ -4,6 +4,7 @@ pub(crate) mod bulk;
 pub(crate) mod events;
 pub(crate) mod logs;
 pub(crate) mod nats;
+pub(crate) mod raw;
 pub(crate) mod rows;
 pub(crate) mod socket;
 pub(crate) mod story;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use self::logs::Logs;
 pub(crate) use self::nats::Nats;
+pub(crate) use self::raw::Raw;
 pub(crate) use self::rows::key;
 pub(crate) use self::socket::Socket;
 pub(crate) use self::story::Story;

@@ -60,6 +60,18 @@ impl Socket {
         while let Some(Ok(_)) = self.0.next().await {}
     }
 
+    /// Sends a frame as it is.
+    pub(crate) async fn send_frame(&mut self, frame: Message) {
+        self.0.send(frame).await.unwrap();
+    }
+
+    /// Sends a frame that the server may refuse before it has it.
+    pub(crate) async fn try_send(&mut self, frame: Message) {
+        if let Err(error) = self.0.send(frame).await {
+            assert!(matches!(error, Error::Io(_)), "{error}");
+        }
+    }
+
     /// Sends a message.
     pub(crate) async fn send(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
@@ -101,16 +113,47 @@ impl Socket {
             .await;
     }
 
-    /// The next frame that is a message.
+    /// The next frame that is a message; pings of the connection itself are answered by the library.
     pub(crate) async fn message(&mut self) -> Value {
+        serde_json::from_str(&self.frame_that_tells().await).unwrap()
+    }
+
+    /// The [`message`](Self::message) as it stands.
+    pub(crate) async fn frame_that_tells(&mut self) -> String {
         loop {
             match self.frame().await {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                // Where the clock was moved on, the server asks whether we are there.
+                Message::Text(text) => return text.to_string(),
                 Message::Ping(_) => {}
                 frame => panic!("not a message: {frame:?}"),
             }
         }
+    }
+
+    /// Why the server closed the connection: the code and the reason of the next frame.
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
+        match self.frame().await {
+            Message::Close(Some(frame)) => (frame.code.into(), frame.reason.to_string()),
+            frame => panic!("not closed: {frame:?}"),
+        }
+    }
+
+    /// [`closed`](Self::closed), after whatever pings came before.
+    pub(crate) async fn closed_after_pings(&mut self) -> (u16, String) {
+        loop {
+            match self.frame().await {
+                Message::Ping(_) => {}
+                Message::Close(Some(frame)) => return (frame.code.into(), frame.reason.to_string()),
+                frame => panic!("not closed: {frame:?}"),
+            }
+        }
+    }
+
+    /// Asks whether the server hears: whatever was sent before, it has taken.
+    pub(crate) async fn assert_heard(&mut self) {
+        self.send(json!({ "type": "ping", "payload": { "still": "there" } }))
+            .await;
+        let pong = json!({ "type": "pong", "payload": { "still": "there" } });
+        assert_eq!(self.message().await, pong);
     }
 
     /// The next frame.

@@ -9,7 +9,7 @@ mod following;
 mod group;
 pub mod messages;
 mod prepared;
-mod sharing;
+pub mod sharing;
 mod snapshot;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -8,7 +8,7 @@ use async_graphql::{Name, Positioned};
 /// The fields whose value does not depend on who reads them, if she may read the message at all. What is
 /// not here is resolved for each member by herself. `tests/board/sharing.rs` reads each as every kind of
 /// member and compares.
-const SAME_FOR_ALL: [(&str, &[&str]); 5] = [
+pub const SAME_FOR_ALL: [(&str, &[&str]); 5] = [
     ("Subscription", &["openCareRequests"]),
     ("BoardRequestChanged", &["cursor", "careRequest", "skipped"]),
     ("BoardRequestLeft", &["cursor", "careRequestId", "skipped"]),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
+use tokio_tungstenite::tungstenite;
 
 use super::close::Close;
 use super::message::{self, FromClient};
@@ -193,7 +194,15 @@ impl Connection {
             None => Err(End::Gone),
             Some(Err(error)) => {
                 tracing::debug!(%error, "a websocket could not be read");
-                Err(too_large(self.api.app().config.limits.websocket_message_bytes))
+                Err(match error.into_inner().downcast_ref::<tungstenite::Error>() {
+                    Some(tungstenite::Error::Capacity(_)) => {
+                        too_large(self.api.app().config.limits.websocket_message_bytes)
+                    }
+                    Some(error @ (tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_))) => {
+                        Close::BadRequest(format!("This is no message: {error}")).into()
+                    }
+                    _ => End::Gone,
+                })
             }
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Operations {
     running: Slab<Operation>,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     started: u64,
+    /// Those that the client has left before they were answered: they still count.
+    left: usize,
 }
 
 struct Operation {
@@ -72,6 +74,7 @@ impl Operations {
             running: Slab::new(),
             work: FuturesUnordered::new(),
             started: 0,
+            left: 0,
         }
     }
 
@@ -83,10 +86,11 @@ impl Operations {
     /// Starts an operation.
     pub(super) fn start(&mut self, id: Id, request: Request, caller: Caller) -> Messages {
         let maximum = self.api.app().config.limits.subscriptions_per_connection;
-        if self.running.len() >= maximum {
+        let busy = self.running.len() + self.left;
+        if busy >= maximum {
             let error = ApiError::LimitExceeded(Exceeded {
                 limit: "SUBSCRIPTIONS_PER_CONNECTION",
-                value: self.running.len() + 1,
+                value: busy + 1,
                 maximum,
             });
             return vec![text(message::error(&id, &error.into_response()))];
@@ -115,7 +119,10 @@ impl Operations {
     /// Ends an operation, if there is one under the id.
     pub(super) fn stop(&mut self, id: &Id) {
         if let Some(number) = self.number(id) {
-            self.running.remove(number);
+            let operation = self.running.remove(number);
+            if matches!(operation.state, State::Working) {
+                self.left += 1;
+            }
         }
     }
 
@@ -133,7 +140,12 @@ impl Operations {
         let operation = match self.running.get_mut(number) {
             Some(operation) if operation.serial == done.serial => operation,
             // The client has stopped it meanwhile.
-            _ => return Vec::new(),
+            _ => {
+                if !matches!(done.outcome, Outcome::Stepped(..)) {
+                    self.left -= 1;
+                }
+                return Vec::new();
+            }
         };
         match done.outcome {
             Outcome::Answered(body) => {
