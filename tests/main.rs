@@ -28,6 +28,8 @@ mod jobs;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod prove;
