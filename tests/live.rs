@@ -4,3 +4,12 @@
 mod access;
 mod fuzz;
 mod model;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The number that a cursor holds.
+fn number(cursor: &str) -> i64 {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+    i64::from_be_bytes(bytes[17..25].try_into().unwrap())
+}

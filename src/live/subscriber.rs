@@ -1,5 +1,6 @@
 //! A subscriber: a position in a stream and a wake-up.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,10 +88,14 @@ impl Subscriber {
         let topic = Arc::clone(place.topic());
         let stream = topic.stream();
         let mut known = topic.refresh_if_old().await?;
+        if known.last > known.sure {
+            // So the bus says; a number of a log that is no more must not decide where this one begins.
+            known = topic.refresh().await?;
+        }
         let mut gap = None;
         let position = match start {
             Start::Beginning => Cursor::start(stream),
-            Start::Now => end(&place, known.last).await?,
+            Start::Now => end(&place, known.sure).await?,
             Start::After(cursor) => {
                 if cursor.seq > known.last {
                     // From a replica that is ahead of what is known here, or from another log.
@@ -182,11 +187,15 @@ impl Subscriber {
         if std::mem::replace(&mut self.generation, generation) != generation {
             return self.reset(known);
         }
+        if self.gate.is_expired() {
+            return Next::Load;
+        }
         if std::mem::replace(&mut self.read, known.read) < known.read {
             return Next::Tell(Message::Read(known.read));
         }
         for _ in 0..PASSED_OVER {
-            if self.head.is_some_and(|head| self.position.seq >= head) {
+            // There may be less than was known when it began.
+            if self.head.is_some_and(|head| self.position.seq >= head.min(known.last)) {
                 self.head = None;
                 return self.tell(Message::CaughtUp(self.position));
             }
@@ -215,6 +224,9 @@ impl Subscriber {
     pub async fn load(&mut self) -> Result<(), DbErr> {
         let topic = self.place.topic();
         let seq = self.position.seq + 1;
+        if self.gate.is_expired() {
+            return self.gate.renew(topic.known().1.access_version).await;
+        }
         match topic.lookup(seq) {
             Lookup::Here(entry) if !self.gate.is_current(entry.access_version) => {
                 self.gate.renew(entry.access_version).await
@@ -363,8 +375,16 @@ async fn stands(place: &Place, cursor: &Cursor, known: Known) -> Result<Option<G
     if cursor.seq == known.floor {
         return Ok(None);
     }
-    Ok(match place.topic().entry(cursor.seq).await? {
-        Some(entry) if tail(entry.event.id) == cursor.tail => None,
-        _ => Some(GapReason::LogReset),
+    if let Some(entry) = place.topic().entry(cursor.seq).await?
+        && tail(entry.event.id) == cursor.tail
+    {
+        return Ok(None);
+    }
+    // What was trimmed is not compared, and it may have been since the floor was read.
+    let known = place.topic().refresh().await?;
+    Ok(match cursor.seq.cmp(&known.floor) {
+        Ordering::Less => Some(GapReason::Trimmed),
+        Ordering::Equal => None,
+        Ordering::Greater => Some(GapReason::LogReset),
     })
 }

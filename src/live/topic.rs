@@ -236,6 +236,9 @@ impl Topic {
                 if state.known.last == before.last {
                     state.known.last = found.last;
                 }
+                if state.ring.last() > found.last {
+                    state.ring.restart(found.last);
+                }
             } else if found.last < before.sure {
                 // What was in the log is not in it any more.
                 state.generation += 1;
@@ -243,6 +246,7 @@ impl Topic {
                 state.ring.restart(found.last);
                 state.blocks.clear();
                 drop(state);
+                self.expire_gates();
                 tracing::warn!(stream = %self.stream, from = before.last, to = found.last, "a stream's log was reset");
                 self.wake();
                 return true;
@@ -304,6 +308,13 @@ impl Topic {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates.retain(|(of, kept)| *of != member && kept.strong_count() > 0);
         gates.push((member, Arc::downgrade(gate)));
+    }
+
+    fn expire_gates(&self) {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        for gate in gates.iter().filter_map(|(_, gate)| gate.upgrade()) {
+            gate.expire();
+        }
     }
 
     pub(super) fn wake(&self) {

@@ -101,6 +101,11 @@ impl Socket {
             .await;
     }
 
+    /// The connection itself.
+    pub(crate) fn into_inner(self) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+        self.0
+    }
+
     /// The next frame that is a message.
     pub(crate) async fn message(&mut self) -> Value {
         match self.frame().await {

@@ -2,7 +2,7 @@
 
 mod close;
 mod connection;
-mod message;
+pub mod message;
 mod operations;
 mod socket;
 

@@ -78,15 +78,15 @@ impl Client {
             Message::Gap { from, to, reason } => self.gap(truth, from, to, *reason),
             Message::Read(_) => panic!("of a feed only"),
             Message::Ended(EndReason::AccessLost) => {
+                // Up to where one of her rights ended she was told all.
                 let rights = &truth.rights[self.member].ever[self.rights..];
-                assert!(
-                    rights.iter().any(|access| access.ends_before(self.at + 1)),
-                    "she may read on after {}: {rights:?}",
-                    self.at
-                );
-                if truth.rights[self.member].now() != Access::All {
-                    self.pass_over(truth, truth.last());
-                }
+                let ended = |access: &Access| {
+                    let end = access.ranges()?.iter().map(|(_, to)| *to).max();
+                    Some(end.unwrap_or(0).min(truth.last()))
+                };
+                let told_to = |end: i64| (self.at + 1..=end).all(|seq| !self.is_for(truth, seq));
+                let is_so = truth.epoch != self.epoch || rights.iter().filter_map(ended).any(told_to);
+                assert!(is_so, "she may read on after {}: {rights:?}", self.at);
             }
             Message::Ended(EndReason::TrimmedAway) => {
                 assert!(truth.floor >= truth.last() || truth.epoch > self.epoch);
