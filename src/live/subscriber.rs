@@ -95,7 +95,7 @@ impl Subscriber {
         let mut gap = None;
         let position = match start {
             Start::Beginning => Cursor::start(stream),
-            Start::Now => end(&place, known.sure).await?,
+            Start::Now => end(&place).await?,
             Start::After(cursor) => {
                 if cursor.seq > known.last {
                     // From a replica that is ahead of what is known here, or from another log.
@@ -169,8 +169,8 @@ impl Subscriber {
 
     /// Goes to the end of what is known: what is before was told otherwise.
     pub async fn skip_to_end(&mut self) -> Result<(), DbErr> {
-        let known = self.place.topic().refresh().await?;
-        self.position = end(&self.place, known.last).await?;
+        self.place.topic().refresh().await?;
+        self.position = end(&self.place).await?;
         self.head = Some(self.position.seq);
         Ok(())
     }
@@ -195,7 +195,10 @@ impl Subscriber {
         }
         for _ in 0..PASSED_OVER {
             // There may be less than was known when it began.
-            if self.head.is_some_and(|head| self.position.seq >= head.min(known.last)) {
+            if self
+                .head
+                .is_some_and(|head| self.position.seq >= head.min(known.last))
+            {
                 self.head = None;
                 return self.tell(Message::CaughtUp(self.position));
             }
@@ -355,13 +358,23 @@ impl Subscriber {
     }
 }
 
-/// The position after the entry `last`.
-async fn end(place: &Place, last: i64) -> Result<Cursor, DbErr> {
-    let stream = place.topic().stream();
-    Ok(match place.topic().entry(last).await? {
-        Some(entry) => Cursor::after(stream, last, entry.event.id),
-        None => Cursor::at_floor(stream, last),
-    })
+/// How often the end of a log is looked for that is trimmed or reset at the same time.
+const ATTEMPTS: usize = 3;
+
+/// The position after the newest entry.
+async fn end(place: &Place) -> Result<Cursor, DbErr> {
+    let topic = place.topic();
+    for _ in 0..ATTEMPTS {
+        let known = topic.known().1;
+        if known.sure == known.floor {
+            break;
+        }
+        if let Some(entry) = topic.entry(known.sure).await? {
+            return Ok(Cursor::after(topic.stream(), entry.seq, entry.event.id));
+        }
+        topic.refresh().await?;
+    }
+    Ok(Cursor::at_floor(topic.stream(), topic.known().1.floor))
 }
 
 /// Why a client's position is none of this log's; nothing if it is one.

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use sea_orm::DbErr;
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -65,6 +66,12 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     forget_answers(&app, api.clone());
     let stop = app.stop.clone();
     let router = router(api).into_make_service_with_connect_info::<SocketAddr>();
+    // A message is not kept back until the one before it was acknowledged: that costs up to 40 ms.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps small messages back");
+        }
+    });
     let accepting = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let finish = async {
         stop.cancelled().await;

@@ -119,9 +119,7 @@ impl<'a> Round<'a> {
         let author = *self.dice.of(&authors);
         let input = json!({ "careRequestId": self.story.request, "body": "Hello." });
         let replica = self.anywhere();
-        replica
-            .done(&self.members[author], "addComment", input, "")
-            .await;
+        replica.done(&self.members[author], "addComment", input, "").await;
     }
 
     async fn change_caretaker(&mut self) {
@@ -233,7 +231,10 @@ fn numbers(told: &[Value]) -> impl Iterator<Item = i64> {
 /// Checks what one subscription to the timeline was told, from its first message to its last.
 fn assert_hers(is_owner: bool, times: &[(i64, Option<i64>)], told: &[Value], is_whole: bool, last: i64) {
     let seqs: Vec<_> = numbers(told).collect();
-    assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "in order: {seqs:?}");
+    assert!(
+        seqs.windows(2).all(|pair| pair[0] < pair[1]),
+        "in order: {seqs:?}"
+    );
     if is_owner {
         assert_eq!(seqs, (1..=last).collect::<Vec<_>>());
         return;
@@ -247,15 +248,17 @@ fn assert_hers(is_owner: bool, times: &[(i64, Option<i64>)], told: &[Value], is_
         .iter()
         .rev()
         .take(2)
-        .map(|message| (&message["type"], &message["payload"]["data"]["careEvents"]["reason"]))
+        .map(|message| {
+            (
+                &message["type"],
+                &message["payload"]["data"]["careEvents"]["reason"],
+            )
+        })
         .collect();
     if is_refused {
         assert_eq!(told.len(), 1, "refused at once: {told:?}");
         assert_eq!(told[0]["payload"][0]["extensions"]["code"], "NOT_FOUND");
-    } else if types
-        .first()
-        .is_some_and(|(kind, _)| **kind == json!("complete"))
-    {
+    } else if types.first().is_some_and(|(kind, _)| **kind == json!("complete")) {
         assert_eq!(types[1].1, "ACCESS_LOST", "{told:?}");
         // The one that ended it was the last she was told.
         let newest = seqs.last().copied().expect("the entry that ended it");
@@ -267,9 +270,7 @@ fn assert_hers(is_owner: bool, times: &[(i64, Option<i64>)], told: &[Value], is_
         assert_eq!(end, i64::MAX, "she may read no more, and was not told: {told:?}");
         assert_eq!(seqs.last(), Some(&last), "a caretaker reads on");
         // What was written between her times she may have passed over before she came back.
-        let hers = times
-            .iter()
-            .flat_map(|(began, end)| *began..=end.unwrap_or(last));
+        let hers = times.iter().flat_map(|(began, end)| *began..=end.unwrap_or(last));
         for seq in hers {
             assert!(seqs.contains(&seq), "{seq} of {times:?} is not among {seqs:?}");
         }

@@ -146,11 +146,13 @@ async fn no_frame_makes_the_server_fail() {
                 _ => Message::Text(message(&mut dice, &cursor).into()),
             };
             let shown = frame.to_string();
-            let is_open = socket.send(frame).await.is_ok() && {
-                // It answers a ping, or it closes with a code.
-                let ping = json!({ "type": "ping", "payload": "end" }).to_string();
-                socket.send(Message::Text(ping.into())).await.is_ok()
-            };
+            // It answers a ping, or it closes with a code.
+            let ping = json!({ "type": "ping", "payload": "end" }).to_string();
+            let both = [frame, Message::Text(ping.into())].map(Ok);
+            let is_open = socket
+                .send_all(&mut futures_util::stream::iter(both))
+                .await
+                .is_ok();
             if !heard(&mut socket, &shown).await || !is_open {
                 let fresh: Socket = app.socket(&story.owner).await;
                 socket = fresh.into_inner();
@@ -225,7 +227,9 @@ fn body(dice: &mut Dice, request: &str) -> Vec<u8> {
     };
     let body = body.to_string().into_bytes();
     match dice.below(12) {
-        0 => (0..dice.below(200)).map(|_| dice.number().to_le_bytes()[0]).collect(),
+        0 => (0..dice.below(200))
+            .map(|_| dice.number().to_le_bytes()[0])
+            .collect(),
         1 => "[".repeat(dice.below(3_000)).into_bytes(),
         2..6 => mutated(dice, &body),
         _ => body,

@@ -38,7 +38,11 @@ impl Ear {
         tokio::spawn(async move {
             while let Some(message) = said.recv().await {
                 // A connection that the server has closed takes no more.
-                if sink.send(Message::Text(message.to_string().into())).await.is_err() {
+                if sink
+                    .send(Message::Text(message.to_string().into()))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -69,7 +73,8 @@ impl Ear {
     }
 
     pub(super) fn feed(&self) {
-        let query = "subscription { myFeed { __typename ... on FeedEventDelivered { cursor event { seq } } } }";
+        let query =
+            "subscription { myFeed { __typename ... on FeedEventDelivered { cursor event { seq } } } }";
         self.subscribe("feed", query, json!({}));
     }
 
@@ -115,9 +120,7 @@ impl Ear {
         let told = self.told();
         let has_ended = |message: &Value| message["type"] != "next";
         assert!(
-            !told
-                .get("feed")
-                .is_some_and(|told| told.iter().any(has_ended)),
+            !told.get("feed").is_some_and(|told| told.iter().any(has_ended)),
             "her feed lives on"
         );
     }

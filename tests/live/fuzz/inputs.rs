@@ -61,7 +61,11 @@ pub(super) fn document(dice: &mut Dice, cursor: &str) -> String {
         }
         1 => {
             let depth = dice.below(400);
-            format!("{{ node(id: {}1{}) {{ id }} }}", "[".repeat(depth), "]".repeat(depth))
+            format!(
+                "{{ node(id: {}1{}) {{ id }} }}",
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )
         }
         2 | 3 => String::from_utf8_lossy(&mutated(dice, text.as_bytes())).into_owned(),
         4 => text.replace("first: ", &format!("first: {}", dice.of(&NUMBERS))),
@@ -125,7 +129,9 @@ pub(super) fn mutated(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
                 bytes.splice(to..to, part);
             }
             _ => {
-                let inserted = dice.of(&["{", "}", "[", "\"", "\\", "$", "...", "@skip", "null", ":", "é", "#"]);
+                let inserted = dice.of(&[
+                    "{", "}", "[", "\"", "\\", "$", "...", "@skip", "null", ":", "é", "#",
+                ]);
                 bytes.splice(at..at, inserted.bytes());
             }
         }

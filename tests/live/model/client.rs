@@ -58,7 +58,11 @@ impl Client {
             Message::Entry { cursor, entry, .. } => {
                 let key = (entry.seq, entry.event.id);
                 assert_eq!(cursor.seq, entry.seq);
-                assert!(entry.seq > self.at, "twice or backwards: {key:?} after {}", self.at);
+                assert!(
+                    entry.seq > self.at,
+                    "twice or backwards: {key:?} after {}",
+                    self.at
+                );
                 let fact = truth.ever.get(&key).expect("an entry that was written");
                 assert!(fact.allowed[self.member], "never hers to read: {key:?}");
                 assert!(

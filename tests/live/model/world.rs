@@ -33,7 +33,7 @@ pub(super) struct World<'a> {
     clients: Vec<Client>,
     /// Wake-ups under way: to which replica, and what it is told.
     wakes: Vec<(usize, Wake)>,
-    /// Where the log ended, at the most, before a backup was restored that a replica may not have noticed.
+    /// Up to where the log may grow before a restored backup must have been noticed: what a replica knew of it.
     unnoticed: Option<i64>,
     /// How far each replica has noticed restored backups.
     epochs: [u32; HUBS],
@@ -158,18 +158,18 @@ impl<'a> World<'a> {
             .collect();
         let access_changed: BTreeSet<_> = changes.then_some(stream).into_iter().collect();
         let input: (Clock, _, _) = (self.app.clock.clone(), events, access_changed);
-        let work = self
-            .app
-            .database
-            .write_transaction::<_, _, DbErr>("model", &input, |transaction, input| {
-                Box::pin(async move {
-                    let ending = Ending {
-                        events: input.1.clone(),
-                        access_changed: input.2.clone(),
-                    };
-                    log::append(transaction, &input.0, ending).await
-                })
-            });
+        let work =
+            self.app
+                .database
+                .write_transaction::<_, _, DbErr>("model", &input, |transaction, input| {
+                    Box::pin(async move {
+                        let ending = Ending {
+                            events: input.1.clone(),
+                            access_changed: input.2.clone(),
+                        };
+                        log::append(transaction, &input.0, ending).await
+                    })
+                });
         work.await.unwrap()
     }
 
@@ -219,7 +219,10 @@ impl<'a> World<'a> {
         }
         let last = self.dice.between(self.truth.floor, old - 1);
         self.truth.restore(last);
-        self.unnoticed = Some(self.unnoticed.map_or(old, |before| before.min(old)));
+        // A replica notices it by an end before the one it knew of.
+        let stream = self.truth.stream;
+        let known = self.hubs.iter().map(|hub| hub.topic(stream).known().1.sure);
+        self.unnoticed = known.filter(|sure| *sure > last).chain(self.unnoticed).min();
         // Whoever wrote what is undone now is not about to say so any more; what the bus carries may still come.
         self.wakes.retain(|(_, wake)| matches!(wake, Wake::Moved(_)));
         let (stream, version) = (self.truth.stream, self.truth.version);
