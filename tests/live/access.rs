@@ -24,7 +24,8 @@ async fn nobody_is_told_what_was_not_hers_to_read_when_it_was_written() {
     let app = TestApp::start_with(&settings).await;
     let replica = app.replica().await;
     for seed in dice::seeds(2, 60) {
-        Round::new(&app, &replica, Dice::new(seed)).await.run().await;
+        let round = Round::new(&app, &replica, Dice::new(seed)).await;
+        Box::pin(round.run()).await;
     }
     replica.stop().await;
 }

@@ -75,16 +75,16 @@ impl Ear {
     pub(super) fn feed(&self) {
         let query =
             "subscription { myFeed { __typename ... on FeedEventDelivered { cursor event { seq } } } }";
-        self.subscribe("feed", query, json!({}));
+        self.subscribe("feed", query, &json!({}));
     }
 
     pub(super) fn follow(&self, id: &str, request: &str) {
         let query = "subscription($id: ID!) { careEvents(careRequestId: $id) { __typename
             ... on CareEventDelivered { cursor event { id seq } } ... on StreamEnded { reason } } }";
-        self.subscribe(id, query, json!({ "id": request }));
+        self.subscribe(id, query, &json!({ "id": request }));
     }
 
-    fn subscribe(&self, id: &str, query: &str, variables: Value) {
+    fn subscribe(&self, id: &str, query: &str, variables: &Value) {
         self.begun.lock().unwrap().push(id.to_owned());
         let payload = json!({ "query": query, "variables": variables });
         // Whoever was suspended tries in vain.

@@ -293,17 +293,14 @@ impl<'a> World<'a> {
         let place = topic.sit(Arc::clone(&seat));
         let version = topic.refresh_if_old().await.unwrap().access_version;
         let member = self.members[client.member];
-        let gate = match topic.gate(member) {
-            Some(gate) => {
-                gate.renew(version).await.unwrap();
-                gate
-            }
-            None => {
-                let gate = Gate::open(rights.reader(), Arc::clone(&hub_of.control), version).await;
-                let gate = Arc::new(gate.unwrap());
-                topic.keep_gate(member, &gate);
-                gate
-            }
+        let gate = if let Some(gate) = topic.gate(member) {
+            gate.renew(version).await.unwrap();
+            gate
+        } else {
+            let gate = Gate::open(rights.reader(), Arc::clone(&hub_of.control), version).await;
+            let gate = Arc::new(gate.unwrap());
+            topic.keep_gate(member, &gate);
+            gate
         };
         if gate.is_closed() {
             let shut_out = |access: &Access| access.is_empty();
@@ -316,7 +313,11 @@ impl<'a> World<'a> {
         subscriber.at_least(client.minimum);
         seat.wake();
         client.caught_up = (0, 1);
-        if client.cursor.is_some() {
+        if let Some(cursor) = client.cursor {
+            if cursor.seq <= self.truth.floor {
+                // Of which log a trimmed entry was cannot be said any more.
+                client.trimmed = client.trimmed.max(cursor.seq);
+            }
             client.epoch = client.epoch.min(known);
         } else {
             client.epoch = known;
