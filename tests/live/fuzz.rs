@@ -15,6 +15,7 @@ use plant_care::graphql::Api;
 use plant_care::live::{Cursor, Stream};
 use plant_care::transport::server;
 use plant_care::transport::websocket::message::FromClient;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tower::ServiceExt as _;
@@ -56,7 +57,7 @@ fn no_message_and_no_cursor_makes_a_parser_panic() {
         for _ in 0..times(3_000, 600_000) {
             let text = message(&mut dice, "cursor");
             match FromClient::read(&text) {
-                Ok(read) => assert!(serde_json::from_str::<Value>(&text).is_ok(), "{read:?}"),
+                Ok(read) => assert!(serde_json::from_str::<&RawValue>(&text).is_ok(), "{read:?}"),
                 Err(refusal) => assert!(!refusal.is_empty()),
             }
             let stream = *dice.of(&streams);
