@@ -30,6 +30,8 @@ mod jobs;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod prove;

@@ -12,10 +12,10 @@ const FOLLOW: &str =
     "subscription($id: ID!, $after: String) { careEvents(careRequestId: $id, after: $after) {
     __typename ... on CareEventDelivered { cursor event { seq } } ... on StreamCaughtUp { cursor } } }";
 
-fn post(app: &TestApp, member: &Member, query: &str, variables: Value) -> RequestBuilder {
+fn post(app: &TestApp, member: &Member, query: &str, variables: impl Into<Value>) -> RequestBuilder {
     app.request(Method::POST, "/graphql")
         .bearer_auth(&member.token)
-        .json(&json!({ "query": query, "variables": variables }))
+        .json(&json!({ "query": query, "variables": variables.into() }))
 }
 
 fn get(app: &TestApp, fields: &[(&str, &str)]) -> RequestBuilder {

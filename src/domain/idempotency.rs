@@ -75,7 +75,7 @@ impl App {
                     .iter()
                     .find(|one| one.entry.event.id == event && one.stream == stream)
                 {
-                    Some(one) => Some(Cursor::after(stream, one.entry.seq, event)),
+                    Some(found) => Some(Cursor::after(stream, found.entry.seq, event)),
                     None => log::place_of(self.database.reader(), stream, event).await?,
                 }
             }

@@ -1,5 +1,6 @@
 //! The control stream: what ends sessions, on every replica.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::listeners::Listeners;
 use super::log::{self, Entry};
+use super::mailbox::Ending;
 use super::topic::{Lookup, Topic};
 use super::{Mailbox, Seat};
 use crate::entity::event::EventKind;
@@ -81,16 +83,16 @@ impl Control {
         loop {
             let mut done = *self.done.borrow();
             let last = self.topic.known().1.last;
-            if last < done {
-                // The log was reset. Whoever is connected was let in by what it says now, or will be.
-                for mailbox in self.listeners.mailboxes() {
-                    mailbox.end(super::mailbox::Ending::SessionEnded);
+            match last.cmp(&done) {
+                Ordering::Equal => return Ok(()),
+                Ordering::Less => {
+                    // The log was reset. Whoever is connected was let in by what it said before.
+                    for mailbox in self.listeners.mailboxes() {
+                        mailbox.end(Ending::SessionEnded);
+                    }
+                    done = last;
                 }
-                done = last;
-            } else if last == done {
-                return Ok(());
-            } else {
-                match self.topic.lookup(done + 1) {
+                Ordering::Greater => match self.topic.lookup(done + 1) {
                     Lookup::Here(entry) => {
                         self.end(&entry);
                         done += 1;
@@ -100,7 +102,7 @@ impl Control {
                         self.topic.fetch(done + 1).await?;
                         continue;
                     }
-                }
+                },
             }
             self.done.send_replace(done);
         }

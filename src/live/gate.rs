@@ -7,6 +7,9 @@ use sea_orm::DbErr;
 
 use super::control::Control;
 
+/// The version of a grant that counts for nothing; those of streams begin with 0.
+const EXPIRED: i64 = -1;
+
 /// Which entries of a stream a reader may read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -103,6 +106,20 @@ impl Gate {
     /// Whether the grant is as new as `version`.
     pub(super) fn is_current(&self, version: i64) -> bool {
         self.grant().version >= version
+    }
+
+    /// Whether she has to be authorised anew before anything else.
+    pub(super) fn is_expired(&self) -> bool {
+        !self.is_current(0)
+    }
+
+    /// Has her authorised anew: the log is another one, whose versions say nothing of this grant.
+    pub(super) fn expire(&self) {
+        let mut grant = self.grant.lock().unwrap_or_else(PoisonError::into_inner);
+        *grant = Arc::new(Grant {
+            version: EXPIRED,
+            access: grant.access.clone(),
+        });
     }
 
     /// Authorises anew, unless that was done since the stream's access version was raised to `version`.

@@ -169,7 +169,7 @@ impl Hub {
             return;
         }
         let mut by_age: Vec<_> = topics.values().collect();
-        by_age.sort_by_key(|topic| topic.left_at().map_or_else(Instant::now, |left| left));
+        by_age.sort_by_key(|topic| topic.left_at().unwrap_or_else(Instant::now));
         for topic in by_age {
             if kept * ENTRY_BYTES <= KEPT_BYTES {
                 break;

@@ -58,7 +58,7 @@ impl Ring {
     }
 
     /// Entries kept.
-    pub fn len(&self) -> usize {
+    pub fn kept(&self) -> usize {
         self.entries.len()
     }
 }
@@ -109,7 +109,7 @@ impl Blocks {
     }
 
     /// Entries kept.
-    pub fn len(&self) -> usize {
+    pub fn kept(&self) -> usize {
         self.0.iter().map(|block| block.entries.len()).sum()
     }
 }
@@ -156,13 +156,13 @@ mod tests {
         for seq in [12, 11, 13, 11, 12, 14] {
             ring.push(entry(seq));
         }
-        assert_eq!((ring.last(), ring.len()), (12, 2));
+        assert_eq!((ring.last(), ring.kept()), (12, 2));
         assert!(ring.get(10).is_none() && ring.get(13).is_none());
         assert_eq!(ring.get(11).unwrap().seq, 11);
         for seq in 13..=10 + 300 {
             ring.push(entry(seq));
         }
-        assert_eq!((ring.last(), ring.len()), (310, RING_ENTRIES));
+        assert_eq!((ring.last(), ring.kept()), (310, RING_ENTRIES));
         assert!(ring.get(54).is_none() && !ring.is_after_base(54));
         assert_eq!(ring.get(55).unwrap().seq, 55);
     }
@@ -195,7 +195,7 @@ mod tests {
                 entries,
             });
         }
-        assert_eq!(blocks.len(), 2);
+        assert_eq!(blocks.kept(), 2);
         for from in 1..20 {
             let entries = vec![entry(from * 1000)];
             blocks.push(Block {
@@ -204,6 +204,6 @@ mod tests {
                 entries,
             });
         }
-        assert_eq!(blocks.len(), BLOCKS);
+        assert_eq!(blocks.kept(), BLOCKS);
     }
 }

@@ -1,5 +1,6 @@
 //! A subscriber: a position in a stream and a wake-up.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,10 +90,14 @@ impl Subscriber {
         let topic = Arc::clone(place.topic());
         let stream = topic.stream();
         let mut known = topic.refresh_if_old().await?;
+        if known.last > known.sure {
+            // So the bus says; a number of a log that is no more must not decide where this one begins.
+            known = topic.refresh().await?;
+        }
         let mut gap = None;
         let position = match start {
             Start::Beginning => Cursor::start(stream),
-            Start::Now => end(&place, known.last).await?,
+            Start::Now => end(&place).await?,
             Start::After(cursor) => {
                 if cursor.seq > known.last {
                     // From a replica that is ahead of what is known here, or from another log.
@@ -167,14 +172,14 @@ impl Subscriber {
 
     /// Goes to the end of what is known: what is before was told otherwise.
     pub async fn skip_to_end(&mut self) -> Result<(), DbErr> {
-        let known = self.place.topic().refresh().await?;
-        self.position = end(&self.place, known.last).await?;
+        self.place.topic().refresh().await?;
+        self.position = end(&self.place).await?;
         self.head = Some(self.position.seq);
         Ok(())
     }
 
     /// What it has to say now.
-    pub fn next(&mut self) -> Next {
+    pub fn look(&mut self) -> Next {
         if self.over {
             return Next::Over;
         }
@@ -185,11 +190,18 @@ impl Subscriber {
         if std::mem::replace(&mut self.generation, generation) != generation {
             return self.reset(known);
         }
+        if self.gate.is_expired() {
+            return Next::Load;
+        }
         if std::mem::replace(&mut self.read, known.read) < known.read {
             return Next::Tell(Message::Read(known.read));
         }
         for _ in 0..PASSED_OVER {
-            if self.head.is_some_and(|head| self.position.seq >= head) {
+            // There may be less than was known when it began.
+            if self
+                .head
+                .is_some_and(|head| self.position.seq >= head.min(known.last))
+            {
                 self.head = None;
                 return self.tell(Message::CaughtUp(self.position));
             }
@@ -214,10 +226,13 @@ impl Subscriber {
         Next::Wait
     }
 
-    /// Does what [`next`](Self::next) needs done before it can tell more.
+    /// Does what [`look`](Self::look) needs done before it can tell more.
     pub async fn load(&mut self) -> Result<(), DbErr> {
         let topic = self.place.topic();
         let seq = self.position.seq + 1;
+        if self.gate.is_expired() {
+            return self.gate.renew(topic.known().1.access_version).await;
+        }
         match topic.lookup(seq) {
             Lookup::Here(entry) if !self.gate.is_current(entry.access_version) => {
                 self.gate.renew(entry.access_version).await
@@ -349,13 +364,23 @@ impl Subscriber {
     }
 }
 
-/// The position after the entry `last`.
-async fn end(place: &Place, last: i64) -> Result<Cursor, DbErr> {
-    let stream = place.topic().stream();
-    Ok(match place.topic().entry(last).await? {
-        Some(entry) => Cursor::after(stream, last, entry.event.id),
-        None => Cursor::at_floor(stream, last),
-    })
+/// How often the end of a log is looked for that is trimmed or reset at the same time.
+const ATTEMPTS: usize = 3;
+
+/// The position after the newest entry.
+async fn end(place: &Place) -> Result<Cursor, DbErr> {
+    let topic = place.topic();
+    for _ in 0..ATTEMPTS {
+        let known = topic.known().1;
+        if known.sure == known.floor {
+            break;
+        }
+        if let Some(entry) = topic.entry(known.sure).await? {
+            return Ok(Cursor::after(topic.stream(), entry.seq, entry.event.id));
+        }
+        topic.refresh().await?;
+    }
+    Ok(Cursor::at_floor(topic.stream(), topic.known().1.floor))
 }
 
 /// Why a client's position is none of this log's; nothing if it is one.
@@ -369,8 +394,16 @@ async fn stands(place: &Place, cursor: &Cursor, known: Known) -> Result<Option<G
     if cursor.seq == known.floor {
         return Ok(None);
     }
-    Ok(match place.topic().entry(cursor.seq).await? {
-        Some(entry) if tail(entry.event.id) == cursor.tail => None,
-        _ => Some(GapReason::LogReset),
+    if let Some(entry) = place.topic().entry(cursor.seq).await?
+        && tail(entry.event.id) == cursor.tail
+    {
+        return Ok(None);
+    }
+    // What was trimmed is not compared, and it may have been since the floor was read.
+    let known = place.topic().refresh().await?;
+    Ok(match cursor.seq.cmp(&known.floor) {
+        Ordering::Less => Some(GapReason::Trimmed),
+        Ordering::Equal => None,
+        Ordering::Greater => Some(GapReason::LogReset),
     })
 }

@@ -236,6 +236,9 @@ impl Topic {
                 if state.known.last == before.last {
                     state.known.last = found.last;
                 }
+                if state.ring.last() > found.last {
+                    state.ring.restart(found.last);
+                }
             } else if found.last < before.sure {
                 // What was in the log is not in it any more.
                 state.generation += 1;
@@ -243,11 +246,12 @@ impl Topic {
                 state.ring.restart(found.last);
                 state.blocks.clear();
                 drop(state);
+                self.expire_gates();
                 tracing::warn!(stream = %self.stream, from = before.last, to = found.last, "a stream's log was reset");
                 self.wake();
                 return true;
             }
-            if state.ring.len() == 0 && state.ring.last() < found.last && state.known.last <= found.last {
+            if state.ring.kept() == 0 && state.ring.last() < found.last && state.known.last <= found.last {
                 state.ring.restart(found.last);
             }
         }
@@ -306,6 +310,13 @@ impl Topic {
         gates.push((member, Arc::downgrade(gate)));
     }
 
+    fn expire_gates(&self) {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        for gate in gates.iter().filter_map(|(_, gate)| gate.upgrade()) {
+            gate.expire();
+        }
+    }
+
     pub(super) fn wake(&self) {
         for (_, seat) in self.seats().iter() {
             seat.wake();
@@ -320,7 +331,7 @@ impl Topic {
     /// Entries kept in memory.
     pub(super) fn kept(&self) -> usize {
         let state = self.state();
-        state.ring.len() + state.blocks.len()
+        state.ring.kept() + state.blocks.kept()
     }
 
     /// Lets go of all that can be read again.

@@ -31,7 +31,7 @@ const OPENING: &str = "retry: 500\n: the stream is open\n\n";
 pub struct Audience {
     mailbox: Arc<Mailbox>,
     _counted: Connection,
-    _listener: Option<Listener>,
+    listener: Option<Listener>,
     /// When the token expires that opened it, by the process's clock.
     expires: Option<Duration>,
 }
@@ -42,11 +42,11 @@ impl Audience {
         let app = api.app();
         let mailbox = Arc::new(Mailbox::default());
         let maximum = app.config.limits.connections;
-        let counted = if app.stop.is_cancelled() {
-            None
-        } else {
-            app.hub.control.listeners.connect(&mailbox, maximum)
-        };
+        if app.stop.is_cancelled() {
+            let refusal = refused(StatusCode::SERVICE_UNAVAILABLE, ApiError::ServerBusy);
+            return Err(Box::new(refusal));
+        }
+        let counted = app.hub.control.listeners.connect(&mailbox, maximum);
         let counted = counted.ok_or_else(|| {
             let exceeded = Exceeded {
                 limit: "CONNECTIONS",
@@ -59,7 +59,7 @@ impl Audience {
         Ok(Self {
             mailbox,
             _counted: counted,
-            _listener: None,
+            listener: None,
             expires: None,
         })
     }
@@ -67,7 +67,7 @@ impl Audience {
     /// Has it end with a session, and with the token that it was opened with.
     pub fn listen(&mut self, api: &Api, member: UserId, session: FamilyId, token_life: Option<Duration>) {
         let listeners = &api.app().hub.control.listeners;
-        self._listener = Some(listeners.listen(member, session, &self.mailbox));
+        self.listener = Some(listeners.listen(member, session, &self.mailbox));
         self.expires = token_life.map(|life| api.app().clock.elapsed() + life);
     }
 }

@@ -1,6 +1,7 @@
 //! A server per test, its members, and what they usually do.
 
 pub(crate) mod bulk;
+pub(crate) mod dice;
 pub(crate) mod events;
 pub(crate) mod logs;
 pub(crate) mod nats;
@@ -24,6 +25,7 @@ use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+pub(crate) use self::dice::Dice;
 pub(crate) use self::logs::Logs;
 pub(crate) use self::nats::Nats;
 pub(crate) use self::raw::Raw;

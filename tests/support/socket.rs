@@ -113,6 +113,11 @@ impl Socket {
             .await;
     }
 
+    /// The connection itself.
+    pub(crate) fn into_inner(self) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+        self.0
+    }
+
     /// The next frame that is a message; pings of the connection itself are answered by the library.
     pub(crate) async fn message(&mut self) -> Value {
         serde_json::from_str(&self.frame_that_tells().await).unwrap()

@@ -162,7 +162,7 @@ impl CareRequestSubscription {
                     member: viewer.id,
                 }),
                 minimum: None,
-                latest: delivery.map(latest).transpose()?.flatten(),
+                latest: delivery.as_ref().map(latest).transpose()?.flatten(),
                 board: Some(Board {
                     area: area.clone(),
                     from_snapshot: true,
@@ -182,7 +182,7 @@ impl CareRequestSubscription {
 }
 
 /// Messages in a second, if only the newest are wanted.
-fn latest(delivery: DeliveryInput) -> Result<Option<u32>, ApiError> {
+fn latest(delivery: &DeliveryInput) -> Result<Option<u32>, ApiError> {
     let per_second = match (delivery.mode, delivery.max_per_second) {
         (DeliveryMode::Every, None) => return Ok(None),
         (DeliveryMode::Every, Some(_)) => None,

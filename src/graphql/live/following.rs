@@ -99,18 +99,15 @@ impl Api {
         let place = topic.sit(Arc::clone(&seat));
         let failed = |error| refused(ApiError::from(error));
         let version = topic.refresh_if_old().await.map_err(failed)?.access_version;
-        let gate = match topic.gate(member.id) {
-            Some(gate) => {
-                gate.renew(version).await.map_err(failed)?;
-                gate
-            }
-            None => {
-                let control = Arc::clone(&app.hub.control);
-                let gate = Gate::open(plan.reader, control, version).await.map_err(failed)?;
-                let gate = Arc::new(gate);
-                topic.keep_gate(member.id, &gate);
-                gate
-            }
+        let gate = if let Some(gate) = topic.gate(member.id) {
+            gate.renew(version).await.map_err(failed)?;
+            gate
+        } else {
+            let control = Arc::clone(&app.hub.control);
+            let gate = Gate::open(plan.reader, control, version).await.map_err(failed)?;
+            let gate = Arc::new(gate);
+            topic.keep_gate(member.id, &gate);
+            gate
         };
         if gate.is_closed() {
             return Err(refused(match plan.stream {
@@ -153,7 +150,7 @@ impl Following {
         }
         let told = match self.pending.take() {
             Some(told) => told,
-            None => match self.subscriber.next() {
+            None => match self.subscriber.look() {
                 Next::Tell(message) => Box::new(Told::Live(message)),
                 Next::Wait => return Some(Step::Waiting),
                 Next::Over => return Some(Step::Ended),
@@ -172,13 +169,12 @@ impl Following {
     /// The next step. What fails is tried again when the database answers again: nothing is left out.
     pub async fn step(mut self: Box<Self>) -> (Box<Self>, Step) {
         self.subscriber.seat().looking();
-        let step = match self.try_step().await {
-            Ok(step) => step,
-            Err(Failed) => {
-                let hub = &self.group.api.app().hub;
-                hub.wake_with_database(self.subscriber.seat());
-                Step::Waiting
-            }
+        let step = if let Ok(step) = self.try_step().await {
+            step
+        } else {
+            let hub = &self.group.api.app().hub;
+            hub.wake_with_database(self.subscriber.seat());
+            Step::Waiting
         };
         (self, step)
     }
@@ -190,7 +186,7 @@ impl Following {
             }
             let told = match self.pending.take() {
                 Some(told) => told,
-                None => match self.subscriber.next() {
+                None => match self.subscriber.look() {
                     Next::Tell(message) => Box::new(Told::Live(message)),
                     Next::Wait => return Ok(Step::Waiting),
                     Next::Over => return Ok(Step::Ended),
@@ -257,6 +253,7 @@ impl Following {
 /// It could not be done now; why is in the log.
 struct Failed;
 
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn failed(error: sea_orm::DbErr) -> Failed {
     // Logged in full, and once for all streams, by whoever compares the hub with the database.
     tracing::debug!(%error, "a live stream waits for the database");

@@ -255,7 +255,7 @@ impl Group {
             None => Ok(None),
             Some(response) => {
                 let is_ok = response.is_ok();
-                let body = bytes(response);
+                let body = bytes(&response);
                 if is_ok {
                     Ok(Some(body))
                 } else {
@@ -290,9 +290,9 @@ impl Group {
     }
 }
 
-fn bytes(response: Response) -> Arc<str> {
+fn bytes(response: &Response) -> Arc<str> {
     // What was resolved is made of JSON's own kinds of values.
-    serde_json::to_string(&response).unwrap_or_default().into()
+    serde_json::to_string(response).unwrap_or_default().into()
 }
 
 /// The scope in which one message is resolved.

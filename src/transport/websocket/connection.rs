@@ -187,8 +187,7 @@ impl Connection {
             // The library answers pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Close(_))) => {
-                // Reading on sends the library's answer to it.
-                while let Some(Ok(_)) = socket.read().await {}
+                socket.farewell().await;
                 Err(End::Gone)
             }
             None => Err(End::Gone),

@@ -9,7 +9,7 @@ use crate::graphql::request;
 
 /// What a client says.
 #[derive(Debug)]
-pub(super) enum FromClient {
+pub enum FromClient {
     /// It begins, with whatever says who it is.
     Init(Value),
     /// Are you there?
@@ -24,7 +24,7 @@ pub(super) enum FromClient {
 
 /// An operation's id, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Id(Box<str>);
+pub struct Id(Box<str>);
 
 impl Id {
     fn of(text: &str) -> Result<Self, String> {
@@ -51,7 +51,7 @@ struct Envelope<'m> {
 
 impl FromClient {
     /// Reads a message, or says what is wrong with it.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub fn read(text: &str) -> Result<Self, String> {
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|error| format!("The message is not understood: {error}"))?;
         let id = || match &envelope.id {

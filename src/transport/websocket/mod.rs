@@ -2,7 +2,7 @@
 
 mod close;
 mod connection;
-mod message;
+pub mod message;
 mod operations;
 mod socket;
 
@@ -37,12 +37,10 @@ pub fn upgrade(api: Api, headers: &HeaderMap, address: IpAddr, upgrade: WebSocke
     }
     let mailbox = Arc::new(Mailbox::default());
     let maximum = config.limits.connections;
-    let counted = if app.stop.is_cancelled() {
-        None
-    } else {
-        app.hub.control.listeners.connect(&mailbox, maximum)
-    };
-    let Some(counted) = counted else {
+    if app.stop.is_cancelled() {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, ApiError::ServerBusy);
+    }
+    let Some(counted) = app.hub.control.listeners.connect(&mailbox, maximum) else {
         let exceeded = Exceeded {
             limit: "CONNECTIONS",
             value: maximum + 1,

@@ -19,7 +19,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A websocket, and what may interrupt writing to it.
 pub(super) struct Socket {
-    socket: WebSocket,
+    stream: WebSocket,
     mailbox: Arc<Mailbox>,
     app: App,
     /// When the reminders wake a writer that waits.
@@ -31,9 +31,9 @@ pub(super) struct Socket {
 pub(super) struct Gone;
 
 impl Socket {
-    pub(super) fn new(socket: WebSocket, mailbox: Arc<Mailbox>, app: App) -> Self {
+    pub(super) fn new(stream: WebSocket, mailbox: Arc<Mailbox>, app: App) -> Self {
         Self {
-            socket,
+            stream,
             mailbox,
             app,
             reminded: Duration::ZERO,
@@ -42,19 +42,19 @@ impl Socket {
 
     /// The next message; `None` once the client has left.
     pub(super) async fn read(&mut self) -> Option<Result<Message, axum::Error>> {
-        self.socket.next().await
+        self.stream.next().await
     }
 
     /// Writes a message, unless the client does not take it in time, or the connection has to end while it
     /// does not.
     pub(super) async fn write(&mut self, message: Message) -> Result<(), Gone> {
         let Self {
-            socket,
+            stream,
             mailbox,
             app,
             reminded,
         } = self;
-        let mut sending = pin!(socket.send(message));
+        let mut sending = pin!(stream.send(message));
         // Nearly always the system takes it at once.
         if let Some(sent) = futures_util::future::poll_immediate(&mut sending).await {
             return sent.map_err(|_| Gone);
@@ -84,12 +84,19 @@ impl Socket {
         }
     }
 
+    /// Answers that the client closes the connection: reading on sends the library's answer.
+    pub(super) async fn farewell(&mut self) {
+        let read = async { while let Some(Ok(_)) = self.stream.next().await {} };
+        let answered = tokio::time::timeout(FAREWELL, read).await;
+        tracing::trace!(answered = answered.is_ok(), "a client closed its websocket");
+    }
+
     /// Says why the connection is closed, and waits a moment for the client to have read it.
     pub(super) async fn close(mut self, why: &Close) {
         let told = async {
-            self.socket.send(Message::Close(Some(why.frame()))).await?;
+            self.stream.send(Message::Close(Some(why.frame()))).await?;
             // What the client sent meanwhile is read away: closing over it would cut off what we said.
-            while let Some(Ok(_)) = self.socket.next().await {}
+            while let Some(Ok(_)) = self.stream.next().await {}
             Ok::<_, axum::Error>(())
         };
         let told = tokio::time::timeout(FAREWELL, told).await;
