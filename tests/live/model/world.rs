@@ -33,8 +33,8 @@ pub(super) struct World<'a> {
     clients: Vec<Client>,
     /// Wake-ups under way: to which replica, and what it is told.
     wakes: Vec<(usize, Wake)>,
-    /// Up to where the log may grow before a restored backup must have been noticed: what a replica knew of it.
-    unnoticed: Option<i64>,
+    /// Whether a backup was restored that some replica has not noticed.
+    unnoticed: bool,
     /// How far each replica has noticed restored backups.
     epochs: [u32; HUBS],
     long: bool,
@@ -67,7 +67,7 @@ impl<'a> World<'a> {
                 })
                 .collect(),
             wakes: Vec::new(),
-            unnoticed: None,
+            unnoticed: false,
             epochs: [0; HUBS],
             long: dice.once_in(6),
             began: [0; MEMBERS],
@@ -105,8 +105,9 @@ impl<'a> World<'a> {
     /// Adds entries, and has their wake-ups sent as it falls: at once, later, twice, or never.
     async fn append(&mut self, entries: i64, change: Option<(usize, bool)>) {
         let end = self.truth.last() + entries;
-        if self.unnoticed.is_some_and(|old| end >= old) {
-            // It is noticed before the new log has grown over the old one.
+        if self.unnoticed {
+            // A backup is restored while the servers are stopped; under running ones it is noticed by the next
+            // comparison, and what is written before that is not covered by the promise (see README).
             self.catch_up().await;
         }
         let levels: Vec<_> = (0..entries).map(|_| *self.dice.of(&LEVELS)).collect();
@@ -221,8 +222,8 @@ impl<'a> World<'a> {
         self.truth.restore(last);
         // A replica notices it by an end before the one it knew of.
         let stream = self.truth.stream;
-        let known = self.hubs.iter().map(|hub| hub.topic(stream).known().1.sure);
-        self.unnoticed = known.filter(|sure| *sure > last).chain(self.unnoticed).min();
+        let mut known = self.hubs.iter().map(|hub| hub.topic(stream).known().1.sure);
+        self.unnoticed |= known.any(|sure| sure > last);
         // Whoever wrote what is undone now is not about to say so any more; what the bus carries may still come.
         self.wakes.retain(|(_, wake)| matches!(wake, Wake::Moved(_)));
         let (stream, version) = (self.truth.stream, self.truth.version);
@@ -374,7 +375,7 @@ impl<'a> World<'a> {
             hub.catch_up().await.unwrap();
         }
         self.epochs = [self.truth.epoch; HUBS];
-        self.unnoticed = None;
+        self.unnoticed = false;
     }
 
     /// Nothing happens any more: whoever is there must know all.
