@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::DbErr;
 
 use super::cursor::tail;
-use super::gate::Gate;
+use super::gate::{Access, Gate};
 use super::latest::{Latest, Turn};
 use super::log::Entry;
 use super::message::{EndReason, GapReason, Message};
@@ -224,6 +224,33 @@ impl Subscriber {
         // Others first.
         self.seat.wake();
         Next::Wait
+    }
+
+    /// What it will have to say after this, as far as that is in memory and certain: so that several messages
+    /// of a replay can be made ready at once. At the end of the log there is nothing.
+    pub fn ahead(&self, most: i64) -> Vec<Message> {
+        let mut messages = Vec::new();
+        if self.latest.is_some() {
+            return messages;
+        }
+        let topic = self.place.topic();
+        for seq in self.position.seq + 1..=self.position.seq + most {
+            let Lookup::Here(entry) = topic.lookup(seq) else {
+                break;
+            };
+            let allows = |access: &Access| access.allows(seq);
+            if self.gate.with_access(entry.access_version, allows) != Some(true) {
+                break;
+            }
+            if self.minimum.is_none_or(|minimum| entry.level >= minimum) {
+                messages.push(Message::Entry {
+                    cursor: Cursor::after(self.stream(), seq, entry.event.id),
+                    entry,
+                    skipped: 0,
+                });
+            }
+        }
+        messages
     }
 
     /// Does what [`look`](Self::look) needs done before it can tell more.

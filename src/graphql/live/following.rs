@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::futures_util::StreamExt as _;
+use async_graphql::futures_util::future::{join, join_all};
 use async_graphql::{Request, Response};
 
 use super::group::{Erroneous, Group, Shared, scope};
@@ -19,6 +20,9 @@ use crate::live::{Cursor, Mailbox, Message, Next, Seat, Stream, Subscriber};
 
 /// How often a message is resolved that comes out with errors, before it is told with them.
 const ATTEMPTS: u8 = 3;
+
+/// Messages of a replay that are resolved together with the next: each waits for the database by itself.
+const AHEAD: i64 = 8;
 
 /// A subscription under way: a position, and what it shares with others who ask the same.
 pub struct Following {
@@ -196,7 +200,11 @@ impl Following {
                     }
                 },
             };
-            match self.group.resolve(copy(&told)).await {
+            let ahead = self.subscriber.ahead(AHEAD).into_iter();
+            let ahead = join_all(ahead.map(|message| self.group.resolve(Told::Live(message))));
+            // What comes out of those with errors is resolved again when its turn comes.
+            let (resolved, _) = join(self.group.resolve(copy(&told)), ahead).await;
+            match resolved {
                 Ok(Some(body)) => return Ok(self.told(&told, body)),
                 Ok(None) => self.subscriber.passed_over(),
                 Err(Erroneous(body)) => {
