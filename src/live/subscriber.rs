@@ -69,7 +69,20 @@ pub struct Subscriber {
     told_before: Told,
     /// The next time that the reminders know of.
     reminded: Option<Duration>,
-    over: bool,
+    end: End,
+}
+
+/// How near a subscriber is to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// More may come.
+    Open,
+    /// As far as is known here nothing will; the database is to be asked.
+    Doubtful,
+    /// The database said that nothing will.
+    Certain,
+    /// It was told.
+    Over,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +151,7 @@ impl Subscriber {
             told,
             told_before: told,
             reminded: None,
-            over: false,
+            end: End::Open,
         })
     }
 
@@ -180,7 +193,7 @@ impl Subscriber {
 
     /// What it has to say now.
     pub fn look(&mut self) -> Next {
-        if self.over {
+        if self.end == End::Over {
             return Next::Over;
         }
         if let Some(gap) = self.gap.take() {
@@ -259,6 +272,11 @@ impl Subscriber {
         let seq = self.position.seq + 1;
         if self.gate.is_expired() {
             return self.gate.renew(topic.known().1.access_version).await;
+        }
+        if self.end == End::Doubtful {
+            topic.refresh().await?;
+            self.end = End::Certain;
+            return Ok(());
         }
         match topic.lookup(seq) {
             Lookup::Here(entry) if !self.gate.is_current(entry.access_version) => {
@@ -350,17 +368,23 @@ impl Subscriber {
     }
 
     fn end(&mut self, reason: EndReason) -> Next {
-        self.over = true;
+        self.end = End::Over;
         Next::Tell(Message::Ended(reason))
     }
 
-    /// All was told. Of a request that is long over everything is trimmed at last, and nothing will follow.
+    /// All was told. Of a request that is long over everything is trimmed at last, and nothing will follow;
+    /// unless something was added after that, of which only the database knows yet.
     fn at_end(&mut self, known: &Known) -> Next {
-        let is_over = known.floor > self.floor && known.floor >= known.last;
-        if is_over && matches!(self.stream(), Stream::Care(_)) {
+        let is_trimmed = known.floor > self.floor && known.floor >= known.last;
+        if !is_trimmed || !matches!(self.stream(), Stream::Care(_)) {
+            self.end = End::Open;
+            return self.wait();
+        }
+        if self.end == End::Certain {
             return self.end(EndReason::TrimmedAway);
         }
-        self.wait()
+        self.end = End::Doubtful;
+        Next::Load
     }
 
     fn wait(&mut self) -> Next {
