@@ -68,8 +68,8 @@ pub struct Entry {
     pub seq: i64,
     /// How loud it is there.
     pub level: Level,
-    /// How often it had changed who may read the stream when this was written: a reader who was last
-    /// authorised before the latest change is authorised anew before she gets it.
+    /// When it had last changed who may read the stream, in microseconds since 1970 (later than the change
+    /// before in any case): a reader who was authorised before that is authorised anew before she gets it.
     pub access_version: i64,
     /// The event.
     pub event: Arc<event::Model>,
@@ -111,8 +111,7 @@ pub async fn append(
     let mut heads = Vec::with_capacity(places.len());
     for (stream, added) in &places {
         let count = i64::try_from(added.len()).unwrap_or(i64::MAX);
-        let changes = i64::from(access_changed.contains(stream));
-        let head = raise(transaction, clock, *stream, count, changes).await?;
+        let head = raise(transaction, clock, *stream, count, access_changed.contains(stream)).await?;
         newest = newest.max(head.last_recorded_at);
         heads.push((head.last_seq - count, head.access_version));
     }
@@ -181,35 +180,38 @@ async fn store(
     Ok(())
 }
 
-/// Adds `count` to a stream's last number and `changes` to its access version, making the stream if it
-/// is new.
+/// Adds `count` to a stream's last number and, if its readers changed, raises its access version, making the
+/// stream if it is new.
+///
+/// The version is a time, so that no change is taken for another one that a restored backup has undone.
 async fn raise(
     transaction: &DatabaseTransaction,
     clock: &Clock,
     stream: Stream,
     count: i64,
-    changes: i64,
+    access_changed: bool,
 ) -> Result<stream::Model, DbErr> {
     // Not at the top: its `max` would hide the one of times.
     use sea_orm::sea_query::ExprTrait as _;
+    let now = clock.now();
+    let version = now.timestamp_micros();
     let fresh = stream::ActiveModel {
         name: Set(stream.to_string()),
         last_seq: Set(count),
         floor_seq: Set(0),
-        last_recorded_at: Set(clock.now()),
-        access_version: Set(changes),
+        last_recorded_at: Set(now),
+        access_version: Set(if access_changed { version } else { 0 }),
     };
-    let raised = |column, by| Expr::col((stream::Entity, column)).add(by);
+    let old = |column| Expr::col((stream::Entity, column));
+    let mut conflict = OnConflict::column(stream::Column::Name);
+    conflict.value(stream::Column::LastSeq, old(stream::Column::LastSeq).add(count));
+    if access_changed {
+        let before = || old(stream::Column::AccessVersion);
+        let later = Expr::case(before().lt(version), version).finally(before().add(1));
+        conflict.value(stream::Column::AccessVersion, later);
+    }
     stream::Entity::insert(fresh)
-        .on_conflict(
-            OnConflict::column(stream::Column::Name)
-                .value(stream::Column::LastSeq, raised(stream::Column::LastSeq, count))
-                .value(
-                    stream::Column::AccessVersion,
-                    raised(stream::Column::AccessVersion, changes),
-                )
-                .to_owned(),
-        )
+        .on_conflict(conflict)
         .exec_with_returning(transaction)
         .await
 }

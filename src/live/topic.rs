@@ -231,15 +231,7 @@ impl Topic {
         {
             let mut state = self.state();
             state.checked_at = Some(asked);
-            if found.last < before.last && before.sure <= found.last {
-                // Who said that there is more was wrong.
-                if state.known.last == before.last {
-                    state.known.last = found.last;
-                }
-                if state.ring.last() > found.last {
-                    state.ring.restart(found.last);
-                }
-            } else if found.last < before.sure {
+            if found.last < before.sure || found.access_version < before.access_version {
                 // What was in the log is not in it any more.
                 state.generation += 1;
                 state.known = found;
@@ -250,6 +242,15 @@ impl Topic {
                 tracing::warn!(stream = %self.stream, from = before.last, to = found.last, "a stream's log was reset");
                 self.wake();
                 return true;
+            }
+            if found.last < before.last {
+                // Who said that there is more was wrong.
+                if state.known.last == before.last {
+                    state.known.last = found.last;
+                }
+                if state.ring.last() > found.last {
+                    state.ring.restart(found.last);
+                }
             }
             if state.ring.kept() == 0 && state.ring.last() < found.last && state.known.last <= found.last {
                 state.ring.restart(found.last);
