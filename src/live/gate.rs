@@ -77,7 +77,11 @@ pub struct Gate {
 
 impl Gate {
     /// Asks for the first grant. `version` is the stream's access version before that.
-    pub async fn open(reader: Box<dyn Reader>, control: Arc<Control>, version: i64) -> Result<Self, DbErr> {
+    pub(super) async fn open(
+        reader: Box<dyn Reader>,
+        control: Arc<Control>,
+        version: i64,
+    ) -> Result<Self, DbErr> {
         let access = reader.access().await?;
         Ok(Self {
             reader,
@@ -123,11 +127,26 @@ impl Gate {
     }
 
     /// Authorises anew, unless that was done since the stream's access version was raised to `version`.
-    pub async fn renew(&self, version: i64) -> Result<(), DbErr> {
+    pub(super) async fn renew(&self, version: i64) -> Result<(), DbErr> {
         let _turn = self.asking.lock().await;
-        if self.grant().version >= version {
+        if self.is_current(version) {
             return Ok(());
         }
+        self.ask(version).await
+    }
+
+    /// Authorises a further subscription. A grant that ends may be from before she was let in again, which
+    /// this process need not have heard of yet.
+    pub(super) async fn admit(&self, version: i64) -> Result<(), DbErr> {
+        let _turn = self.asking.lock().await;
+        if self.is_current(version) && self.grant().access == Access::All {
+            return Ok(());
+        }
+        self.ask(version).await
+    }
+
+    async fn ask(&self, version: i64) -> Result<(), DbErr> {
+        let version = version.max(self.grant().version);
         self.control.catch_up().await?;
         let access = self.reader.access().await?;
         let grant = Arc::new(Grant { version, access });

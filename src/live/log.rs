@@ -111,7 +111,14 @@ pub async fn append(
     let mut heads = Vec::with_capacity(places.len());
     for (stream, added) in &places {
         let count = i64::try_from(added.len()).unwrap_or(i64::MAX);
-        let head = raise(transaction, clock, *stream, count, access_changed.contains(stream)).await?;
+        let head = raise(
+            transaction,
+            clock,
+            *stream,
+            count,
+            access_changed.contains(stream),
+        )
+        .await?;
         newest = newest.max(head.last_recorded_at);
         heads.push((head.last_seq - count, head.access_version));
     }

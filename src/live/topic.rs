@@ -7,7 +7,8 @@ use sea_orm::DbErr;
 use slab::Slab;
 use tokio::time::Instant;
 
-use super::gate::Gate;
+use super::control::Control;
+use super::gate::{Gate, Reader};
 use super::log::{self, Entry};
 use super::ring::{BLOCK, Block, Blocks, RING_ENTRIES, Ring, block_start};
 use super::{Seat, Stream};
@@ -295,20 +296,31 @@ impl Topic {
         self.learn(news);
     }
 
-    /// The gate before the stream for a member.
-    pub fn gate(&self, member: UserId) -> Option<Arc<Gate>> {
+    /// The gate before the stream for a member, with what she may read now. All her subscriptions have one.
+    pub async fn admit(
+        &self,
+        member: UserId,
+        reader: Box<dyn Reader>,
+        control: &Arc<Control>,
+    ) -> Result<Arc<Gate>, DbErr> {
+        let version = self.refresh_if_old().await?.access_version;
+        if let Some(gate) = self.gate(member) {
+            gate.admit(version).await?;
+            return Ok(gate);
+        }
+        let gate = Arc::new(Gate::open(reader, Arc::clone(control), version).await?);
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.retain(|(of, kept)| *of != member && kept.strong_count() > 0);
+        gates.push((member, Arc::downgrade(&gate)));
+        Ok(gate)
+    }
+
+    fn gate(&self, member: UserId) -> Option<Arc<Gate>> {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates
             .iter()
             .find(|(of, _)| *of == member)
             .and_then(|(_, gate)| gate.upgrade())
-    }
-
-    /// Keeps a gate for the member's further subscriptions.
-    pub fn keep_gate(&self, member: UserId, gate: &Arc<Gate>) {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.retain(|(of, kept)| *of != member && kept.strong_count() > 0);
-        gates.push((member, Arc::downgrade(gate)));
     }
 
     fn expire_gates(&self) {

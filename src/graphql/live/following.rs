@@ -14,7 +14,6 @@ use crate::graphql::document::Document;
 use crate::graphql::error::{ApiError, Exceeded, with_codes};
 use crate::graphql::scope::Caller;
 use crate::graphql::timeline::cursor;
-use crate::live::gate::Gate;
 use crate::live::listeners::Subscription;
 use crate::live::{Cursor, Mailbox, Message, Next, Seat, Stream, Subscriber};
 
@@ -102,17 +101,11 @@ impl Api {
         let seat = Arc::new(Seat::new(Arc::clone(mailbox), number));
         let place = topic.sit(Arc::clone(&seat));
         let failed = |error| refused(ApiError::from(error));
-        let version = topic.refresh_if_old().await.map_err(failed)?.access_version;
-        let gate = if let Some(gate) = topic.gate(member.id) {
-            gate.renew(version).await.map_err(failed)?;
-            gate
-        } else {
-            let control = Arc::clone(&app.hub.control);
-            let gate = Gate::open(plan.reader, control, version).await.map_err(failed)?;
-            let gate = Arc::new(gate);
-            topic.keep_gate(member.id, &gate);
-            gate
-        };
+        let control = &app.hub.control;
+        let gate = topic
+            .admit(member.id, plan.reader, control)
+            .await
+            .map_err(failed)?;
         if gate.is_closed() {
             return Err(refused(match plan.stream {
                 Stream::Care(_) => ApiError::NotFound,

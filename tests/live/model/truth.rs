@@ -10,7 +10,7 @@ use plant_care::live::Stream;
 use plant_care::live::gate::{Access, Reader};
 use sea_orm::DbErr;
 
-/// The first may always read; the others are let in and out.
+/// The first may always read; the others are let in and out, unless it is open to all.
 pub(super) const MEMBERS: usize = 3;
 
 /// One stream as it really is.
@@ -78,8 +78,12 @@ impl Reader for Answer {
 }
 
 impl Truth {
-    pub(super) fn new(stream: Stream) -> Self {
-        let none = Access::Only(Vec::new());
+    pub(super) fn new(stream: Stream, open_to_all: bool) -> Self {
+        let first = if open_to_all {
+            Access::All
+        } else {
+            Access::Only(Vec::new())
+        };
         Self {
             stream,
             log: Vec::new(),
@@ -87,7 +91,7 @@ impl Truth {
             floor: 0,
             version: 0,
             epoch: 0,
-            rights: [Access::All, none.clone(), none].map(Rights::new).into(),
+            rights: [Access::All, first.clone(), first].map(Rights::new).into(),
         }
     }
 
