@@ -4,7 +4,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Decode, PgConnection, Postgres, Row as _, Sqlite,
+    SqliteConnection, Type,
+};
 use tokio::process::Command;
 
 use crate::failure::{Failure, Result, ensure, fail};
@@ -98,8 +101,11 @@ impl Database {
         Ok(rows)
     }
 
-    /// The first column of a query: numbers.
-    pub async fn numbers(&self, sql: &str) -> Result<Vec<i64>> {
+    /// The first column of a query.
+    pub async fn column<T>(&self, sql: &str) -> Result<Vec<T>>
+    where
+        T: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite>,
+    {
         Ok(match self.link().await? {
             Link::Postgres(mut link) => sqlx::raw_sql(AssertSqlSafe(sql))
                 .fetch_all(&mut link)
@@ -118,28 +124,10 @@ impl Database {
 
     /// A query's one number.
     pub async fn number(&self, sql: &str) -> Result<i64> {
-        match self.numbers(sql).await?[..] {
+        match self.column::<i64>(sql).await?[..] {
             [number] => Ok(number),
             _ => fail(format!("not one row: {sql}")),
         }
-    }
-
-    /// The first column of a query: texts.
-    pub async fn texts(&self, sql: &str) -> Result<Vec<String>> {
-        Ok(match self.link().await? {
-            Link::Postgres(mut link) => sqlx::raw_sql(AssertSqlSafe(sql))
-                .fetch_all(&mut link)
-                .await?
-                .iter()
-                .map(|row| row.try_get(0))
-                .collect::<std::result::Result<_, _>>()?,
-            Link::Sqlite(mut link) => sqlx::raw_sql(AssertSqlSafe(sql))
-                .fetch_all(&mut link)
-                .await?
-                .iter()
-                .map(|row| row.try_get(0))
-                .collect::<std::result::Result<_, _>>()?,
-        })
     }
 
     /// How often tables were read since the database was made: scans, each of one statement or more. What a

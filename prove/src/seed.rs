@@ -11,7 +11,7 @@ pub async fn copies(database: &Database, note: &str, times: u64) -> Result<()> {
         "SELECT e.id FROM events e JOIN care_records r ON r.id = e.subject_id WHERE r.note = '{note}'"
     );
     let streams = database
-        .texts(&format!(
+        .column::<String>(&format!(
             "SELECT stream FROM stream_entries WHERE stream LIKE 'care:%' AND event_id IN ({template})"
         ))
         .await?;
@@ -68,7 +68,7 @@ async fn columns(database: &Database, table: &str, own: &[(&str, &str)]) -> Resu
     } else {
         format!("SELECT name FROM pragma_table_info('{table}')")
     };
-    let columns = database.texts(&sql).await?;
+    let columns = database.column::<String>(&sql).await?;
     let values: Vec<String> = columns
         .iter()
         .map(|column| match own.iter().find(|(name, _)| name == column) {

@@ -63,7 +63,9 @@ pub async fn redeem(
     let Some(found) = find().one(app.database.reader()).await? else {
         return Ok(None);
     };
-    if found.bound_to.is_none() {
+    let bound = if found.bound_to.is_some() {
+        Some(found)
+    } else {
         if app.clock.now() >= found.created_at + UNUSED_FOR {
             return Ok(None);
         }
@@ -84,9 +86,8 @@ pub async fn redeem(
             },
         )
         .await?;
-    }
-    // Read where it was written: it may have been bound a moment ago.
-    let bound = find().one(app.database.reader()).await?;
+        find().one(app.database.reader()).await?
+    };
     Ok(bound.filter(|row| row.bound_to.as_deref() == Some(request.as_slice())))
 }
 

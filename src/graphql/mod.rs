@@ -183,9 +183,7 @@ impl Api {
 
     /// Resolves one message of a subscription that was opened before; nothing if there is nothing to tell.
     async fn tell(&self, request: Request, caller: Caller, stage: Arc<Stage>) -> Option<Response> {
-        let request = request
-            .data(Scope::new(caller, self.app.database.clone()))
-            .data(stage);
+        let request = request.data(self.scope(caller)).data(stage);
         let mut answers = self.teller.execute_stream(request);
         let limit = self.app.config.limits.operation;
         let answer = match tokio::time::timeout(limit, answers.next()).await {
@@ -211,8 +209,9 @@ impl Api {
         &self.groups
     }
 
-    fn schema(&self) -> &PlantCareSchema {
-        &self.schema
+    /// What the resolvers of an operation, or of a message, may ask.
+    fn scope(&self, caller: Caller) -> Scope {
+        Scope::new(caller, self.app.database.clone())
     }
 
     /// Refuses what exceeds a limit, and gives the operation its scope.
@@ -228,7 +227,7 @@ impl Api {
             request.introspection_mode = IntrospectionMode::Disabled;
         }
         Ok(Admitted {
-            request: request.data(Scope::new(caller, self.app.database.clone())),
+            request: request.data(self.scope(caller)),
             cost: asked.then(|| value!({ "requested": cost, "maximum": config.limits.cost })),
         })
     }

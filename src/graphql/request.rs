@@ -1,6 +1,6 @@
 //! A request as clients send it in JSON, over whatever transport: each of its parameters is looked at.
 
-use async_graphql::Request;
+use async_graphql::{Request, Variables};
 use serde_json::{Map, Value};
 
 use super::document::DocumentId;
@@ -53,6 +53,15 @@ fn object(fields: &mut Map<String, Value>, name: &str) -> Result<Value, ApiError
         Some(value @ (Value::Null | Value::Object(_))) => Ok(value),
         Some(_) => Err(ApiError::BadRequest(format!("{name} must be an object."))),
     }
+}
+
+/// Variables as bytes that are the same for the same values in any order, but for one that is left out.
+pub fn canonical(variables: &Variables, without: Option<&str>) -> Vec<u8> {
+    let mut variables: Vec<_> = variables.iter().collect();
+    variables.retain(|(name, _)| Some(name.as_str()) != without);
+    variables.sort_by(|one, other| one.0.cmp(other.0));
+    // GraphQL's values are all of JSON's kinds.
+    serde_json::to_vec(&variables).unwrap_or_default()
 }
 
 fn bad(message: &str) -> ApiError {

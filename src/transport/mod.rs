@@ -1,6 +1,7 @@
 //! The ways in: GraphQL over HTTP and websockets, GraphiQL, health. No GraphQL types of ours.
 
 pub mod address;
+pub mod audience;
 pub mod graphiql;
 pub mod health;
 pub mod http;

@@ -7,70 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{Either, select};
 
-use super::http::refused;
-use crate::entity::{FamilyId, UserId};
+use super::audience::Audience;
 use crate::graphql::Api;
 use crate::graphql::document::Document;
-use crate::graphql::error::{ApiError, Exceeded};
 use crate::graphql::live::{Following, Step};
 use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
-use crate::live::listeners::{Connection, Listener};
 use crate::live::reminders::Whom;
 
 /// How often something is sent, so that no proxy takes the connection for dead.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// The first thing sent: how long a browser waits before it comes back.
 const OPENING: &str = "retry: 500\n: the stream is open\n\n";
-
-/// A connection for events, counted, that ends with its session.
-pub struct Audience {
-    mailbox: Arc<Mailbox>,
-    _counted: Connection,
-    listener: Option<Listener>,
-    /// When the token expires that opened it, by the process's clock.
-    expires: Option<Duration>,
-}
-
-impl Audience {
-    /// Counts a connection in, unless there are too many or the process stops.
-    pub fn join(api: &Api) -> Result<Self, Box<Response>> {
-        let app = api.app();
-        let mailbox = Arc::new(Mailbox::default());
-        let maximum = app.config.limits.connections;
-        if app.stop.is_cancelled() {
-            let refusal = refused(StatusCode::SERVICE_UNAVAILABLE, ApiError::ServerBusy);
-            return Err(Box::new(refusal));
-        }
-        let counted = app.hub.control.listeners.connect(&mailbox, maximum);
-        let counted = counted.ok_or_else(|| {
-            let exceeded = Exceeded {
-                limit: "CONNECTIONS",
-                value: maximum + 1,
-                maximum,
-            };
-            let refusal = refused(StatusCode::SERVICE_UNAVAILABLE, ApiError::LimitExceeded(exceeded));
-            Box::new(([(header::RETRY_AFTER, "1")], refusal).into_response())
-        })?;
-        Ok(Self {
-            mailbox,
-            _counted: counted,
-            listener: None,
-            expires: None,
-        })
-    }
-
-    /// Has it end with a session, and with the token that it was opened with.
-    pub fn listen(&mut self, api: &Api, member: UserId, session: FamilyId, token_life: Option<Duration>) {
-        let listeners = &api.app().hub.control.listeners;
-        self.listener = Some(listeners.listen(member, session, &self.mailbox));
-        self.expires = token_life.map(|life| api.app().clock.elapsed() + life);
-    }
-}
 
 /// Answers an operation with events. `last_event_id` is where a client was that comes back.
 pub fn respond(

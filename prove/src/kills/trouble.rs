@@ -64,7 +64,13 @@ impl Trouble<'_> {
     }
 
     async fn cut_listen(&mut self) -> Result<()> {
-        let cut = self.harness.database.numbers(CUT).await?.into_iter().sum::<i64>();
+        let cut = self
+            .harness
+            .database
+            .column::<i64>(CUT)
+            .await?
+            .into_iter()
+            .sum::<i64>();
         ensure(cut > 0, || {
             "no connection that listens was found to cut".to_owned()
         })?;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use async_graphql::Response;
 use async_graphql::futures_util::StreamExt as _;
 use async_graphql::futures_util::future::{join, join_all};
-use async_graphql::{Request, Response};
 
-use super::group::{Erroneous, Group, Shared, scope};
+use super::group::{Erroneous, Group, Shared};
 use super::snapshot::Snapshot;
 use super::{Stage, Told};
 use crate::graphql::Api;
@@ -70,11 +70,9 @@ impl Api {
         let prepared = self.groups().operations.of(&document).map_err(refused)?;
         let request = document.request;
         let stage = Stage::open();
-        let mut opening = Request::new("");
-        opening.set_parsed_query(prepared.executable.clone());
-        opening.variables = request.variables.clone();
-        let opening = opening.data(scope(self, caller)).data(Arc::clone(&stage));
-        if let Some(response) = self.schema().execute_stream(opening).next().await {
+        let opening = prepared.request(&request.variables);
+        let opening = opening.data(self.scope(caller)).data(Arc::clone(&stage));
+        if let Some(response) = self.schema.execute_stream(opening).next().await {
             return Err(Box::new(with_codes(response)));
         }
         let Some(mut plan) = stage.plan() else {

@@ -1,19 +1,22 @@
 //! Subscribers who are told the same: an event is resolved once for all of them.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_graphql::{Request, Response, Variables};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::prepared::{Operations, Prepared};
+use super::interned::Interned;
+use super::prepared::Prepared;
 use super::{Board, Plan, Stage, Told};
 use crate::crypto;
 use crate::entity::CareRequestId;
 use crate::graphql::Api;
-use crate::graphql::scope::{Caller, Scope};
+use crate::graphql::request::canonical;
+use crate::graphql::scope::Caller;
 use crate::live::{Message, Seat, Stream};
 
 /// For how long an answer is shared. It may hold free text, which must not be kept: what was changed or
@@ -25,8 +28,8 @@ const ANSWERS: usize = 64;
 /// The operations and groups that are in use.
 #[derive(Default)]
 pub struct Groups {
-    pub(super) operations: Operations,
-    groups: Mutex<HashMap<[u8; 32], Weak<Group>>>,
+    pub(super) operations: Interned<Prepared>,
+    groups: Interned<Group>,
 }
 
 /// One operation on behalf of one reader, or of all readers where it is the same for all.
@@ -136,29 +139,25 @@ impl Groups {
         plan: &Plan,
     ) -> Arc<Group> {
         let key = key(&prepared, request, &caller, plan.stream);
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(group) = groups.get(&key).and_then(Weak::upgrade) {
-            return group;
-        }
-        if groups.len() == groups.capacity() {
-            groups.retain(|_, group| group.strong_count() > 0);
-        }
-        let group = Arc::new(Group {
-            api: api.clone(),
-            board: plan.board.clone(),
-            prepared,
-            variables: request.variables.clone(),
-            caller,
-            answers: Mutex::default(),
+        let group = self.groups.get_or_make(key, || {
+            Ok::<_, Infallible>(Group {
+                api: api.clone(),
+                board: plan.board.clone(),
+                prepared,
+                variables: request.variables.clone(),
+                caller,
+                answers: Mutex::default(),
+            })
         });
-        groups.insert(key, Arc::downgrade(&group));
-        group
+        match group {
+            Ok(group) => group,
+            Err(never) => match never {},
+        }
     }
 
     /// Lets go of the answers that are too old to be shared.
     pub fn forget_old(&self) {
-        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        for group in groups.values().filter_map(Weak::upgrade) {
+        for group in self.groups.all() {
             group.forget_old();
         }
     }
@@ -172,10 +171,7 @@ fn key(prepared: &Prepared, request: &Request, caller: &Caller, stream: Stream) 
         }
         _ => String::new(),
     };
-    let mut variables: Vec<_> = request.variables.iter().collect();
-    variables.retain(|(name, _)| Some(name.as_str()) != prepared.after.as_deref());
-    variables.sort_by(|one, other| one.0.cmp(other.0));
-    let variables = serde_json::to_vec(&variables).unwrap_or_default();
+    let variables = canonical(&request.variables, prepared.after.as_deref());
     crypto::sha256_of(&[
         &prepared.fingerprint,
         stream.to_string().as_bytes(),
@@ -190,16 +186,7 @@ impl Group {
     /// The answer, if another has it already. If one is about to have it, `seat` is woken then: a thousand
     /// subscribers who are told the same wait without anything that runs.
     pub(super) fn shared(&self, told: &Told, seat: &Arc<Seat>) -> Shared {
-        let cell = Question::of(told).and_then(|question| {
-            let answers = self.answers();
-            let mut fresh = answers
-                .iter()
-                .rev()
-                .filter(|answer| answer.asked.elapsed() < SHARED_FOR);
-            fresh
-                .find(|answer| answer.to == question)
-                .map(|answer| Arc::clone(&answer.cell))
-        });
+        let cell = Question::of(told).and_then(|question| fresh(&self.answers(), question));
         let Some(cell) = cell else {
             return Shared::No;
         };
@@ -229,12 +216,8 @@ impl Group {
 
     fn cell(&self, question: Question) -> Arc<Cell> {
         let mut answers = self.answers();
-        let shared = answers
-            .iter()
-            .rev()
-            .find(|answer| answer.to == question && answer.asked.elapsed() < SHARED_FOR);
-        if let Some(answer) = shared {
-            return Arc::clone(&answer.cell);
+        if let Some(cell) = fresh(&answers, question) {
+            return cell;
         }
         if answers.len() == ANSWERS {
             answers.pop_front();
@@ -250,7 +233,8 @@ impl Group {
 
     async fn run(&self, told: Told) -> Result<Option<Arc<str>>, Erroneous> {
         let stage = Stage::tell(told);
-        let response = self.api.tell(self.request(), self.caller, stage).await;
+        let request = self.prepared.request(&self.variables);
+        let response = self.api.tell(request, self.caller, stage).await;
         match response {
             None => Ok(None),
             Some(response) => {
@@ -263,13 +247,6 @@ impl Group {
                 }
             }
         }
-    }
-
-    fn request(&self) -> Request {
-        let mut request = Request::new("");
-        request.set_parsed_query(self.prepared.executable.clone());
-        request.variables = self.variables.clone();
-        request
     }
 
     fn forget_old(&self) {
@@ -290,12 +267,14 @@ impl Group {
     }
 }
 
+/// The answer to a question, or the wait for it, if it is not too old to be shared.
+fn fresh(answers: &VecDeque<Answer>, question: Question) -> Option<Arc<Cell>> {
+    let mut newest_first = answers.iter().rev();
+    let answer = newest_first.find(|answer| answer.to == question && answer.asked.elapsed() < SHARED_FOR);
+    answer.map(|answer| Arc::clone(&answer.cell))
+}
+
 fn bytes(response: &Response) -> Arc<str> {
     // What was resolved is made of JSON's own kinds of values.
     serde_json::to_string(response).unwrap_or_default().into()
-}
-
-/// The scope in which one message is resolved.
-pub(super) fn scope(api: &Api, caller: Caller) -> Scope {
-    Scope::new(caller, api.app().database.clone())
 }

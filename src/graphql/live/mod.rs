@@ -7,6 +7,7 @@
 
 mod following;
 mod group;
+mod interned;
 pub mod messages;
 mod prepared;
 pub mod sharing;

@@ -1,14 +1,15 @@
 //! The operation of a subscription, made ready to be run again and again.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use async_graphql::parser::types::{
     Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned};
+use async_graphql::{Name, Positioned, Request, Variables};
 use async_graphql_value::Value;
 
+use super::interned::Interned;
 use crate::crypto;
 use crate::graphql::document::Document;
 use crate::graphql::error::ApiError;
@@ -25,30 +26,25 @@ pub(super) struct Prepared {
     pub is_shareable: bool,
 }
 
-/// The operations that are in use: thousands of subscribers send the same one.
-#[derive(Default)]
-pub(super) struct Operations(Mutex<HashMap<[u8; 32], Weak<Prepared>>>);
-
-impl Operations {
-    /// The operation of a document.
+impl Interned<Prepared> {
+    /// The operation of a document: thousands of subscribers send the same one.
     pub(super) fn of(&self, document: &Document) -> Result<Arc<Prepared>, ApiError> {
         let request = &document.request;
         let name = request.operation_name.as_deref().unwrap_or_default();
         let fingerprint = crypto::sha256_of(&[request.query.as_bytes(), &[0], name.as_bytes()]);
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = kept.get(&fingerprint).and_then(Weak::upgrade) {
-            return Ok(prepared);
-        }
-        let prepared = Arc::new(Prepared::new(fingerprint, document)?);
-        if kept.len() == kept.capacity() {
-            kept.retain(|_, prepared| prepared.strong_count() > 0);
-        }
-        kept.insert(fingerprint, Arc::downgrade(&prepared));
-        Ok(prepared)
+        self.get_or_make(fingerprint, || Prepared::new(fingerprint, document))
     }
 }
 
 impl Prepared {
+    /// A request that runs it.
+    pub(super) fn request(&self, variables: &Variables) -> Request {
+        let mut request = Request::new("");
+        request.set_parsed_query(self.executable.clone());
+        request.variables = variables.clone();
+        request
+    }
+
     fn new(fingerprint: [u8; 32], document: &Document) -> Result<Self, ApiError> {
         let parsed = &document.parsed;
         let Some(operation) = document.operation() else {

@@ -16,7 +16,7 @@ use self::negotiate::Accepted;
 use self::respond::{Refusal, respond};
 pub use self::respond::{method_not_allowed, no_such_address, refused};
 use super::address::ClientAddress;
-use super::{graphiql, language, websocket};
+use super::{graphiql, language, sse, websocket};
 use crate::graphql::Api;
 use crate::graphql::scope::Session;
 
@@ -101,7 +101,7 @@ async fn answer(api: &Api, asking: Asking, request: Request) -> Result<Response,
         Ok(document) => document,
         // One who can only be answered with events is told so there.
         Err(answer) if accepted.single.is_none() && accepted.event_stream => {
-            return Ok(events::refused(&answer));
+            return Ok(sse::only(&answer));
         }
         Err(answer) => return Ok(respond(accepted.single.unwrap_or_default(), &answer)),
     };

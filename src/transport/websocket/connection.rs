@@ -10,14 +10,12 @@ use super::close::Close;
 use super::message::{self, FromClient};
 use super::operations::Operations;
 use super::socket::{Gone, Socket};
-use crate::auth;
 use crate::graphql::Api;
 use crate::graphql::error::ApiError;
 use crate::graphql::scope::{Caller, Session};
-use crate::live::Mailbox;
-use crate::live::listeners::{self, Listener};
 use crate::live::mailbox::Ending;
 use crate::live::reminders::Whom;
+use crate::transport::audience::Audience;
 
 /// How long a client may take to say who it is.
 const INIT_DEADLINE: Duration = Duration::from_secs(3);
@@ -31,22 +29,19 @@ const TURNS: usize = 16;
 /// A websocket and what its client does over it.
 pub(super) struct Connection {
     api: Api,
-    mailbox: Arc<Mailbox>,
+    /// Ends the connection with its session and its token.
+    audience: Audience,
     session: Session,
     /// Who is asking, once that is known.
     caller: Option<Caller>,
     operations: Operations,
     deadlines: Deadlines,
-    /// Ends the connection with its session.
-    listener: Option<Listener>,
 }
 
 /// Times of the process's clock at which something is to be done.
 struct Deadlines {
     /// The client must have said who it is.
     init: Option<Duration>,
-    /// Its token is no good any more.
-    token: Option<Duration>,
     /// It is asked whether it is there.
     ping: Duration,
     unanswered: u32,
@@ -79,39 +74,39 @@ impl Connection {
     pub(super) async fn serve(
         api: Api,
         socket: WebSocket,
-        mailbox: Arc<Mailbox>,
-        counted: listeners::Connection,
+        audience: Audience,
         session: Session,
         speaks: bool,
     ) {
-        let mut socket = Socket::new(socket, Arc::clone(&mailbox), api.app().clone());
+        let mut socket = Socket::new(socket, Arc::clone(&audience.mailbox), api.app().clone());
         let now = api.app().clock.elapsed();
         let mut connection = Self {
-            operations: Operations::new(api.clone(), Arc::clone(&mailbox)),
+            operations: Operations::new(api.clone(), Arc::clone(&audience.mailbox)),
             api,
-            mailbox,
+            audience,
             session,
             caller: None,
             deadlines: Deadlines {
                 init: Some(now + INIT_DEADLINE),
-                token: None,
                 ping: now + PING_EVERY,
                 unanswered: 0,
                 reminded: None,
             },
-            listener: None,
         };
         let end = if speaks {
             connection.run(&mut socket).await
         } else {
             End::Close(Close::SubprotocolNotAcceptable)
         };
-        // Its streams end before the last word is said.
-        drop(connection);
+        // Its streams end before the last word is said; it is counted until after that.
+        let Self {
+            audience, operations, ..
+        } = connection;
+        drop(operations);
         if let End::Close(why) = end {
             socket.close(&why).await;
         }
-        drop(counted);
+        drop(audience);
     }
 
     async fn run(&mut self, socket: &mut Socket) -> End {
@@ -126,7 +121,7 @@ impl Connection {
     async fn turn(&mut self, socket: &mut Socket) -> Result<(), End> {
         self.remind();
         tokio::select! {
-            () = self.mailbox.wait() => {}
+            () = self.audience.mailbox.wait() => {}
             done = self.operations.done() => {
                 let messages = self.operations.finish(done);
                 self.write(socket, messages).await?;
@@ -136,7 +131,7 @@ impl Connection {
         self.check_end()?;
         self.keep_deadlines(socket).await?;
         for _ in 0..TURNS {
-            let Some(number) = self.mailbox.next() else {
+            let Some(number) = self.audience.mailbox.next() else {
                 return Ok(());
             };
             let messages = self
@@ -145,7 +140,7 @@ impl Connection {
             self.write(socket, messages).await?;
         }
         // The rest after the client was heard.
-        self.mailbox.wake();
+        self.audience.mailbox.wake();
         Ok(())
     }
 
@@ -159,7 +154,7 @@ impl Connection {
     }
 
     fn check_end(&self) -> Result<(), End> {
-        match self.mailbox.ending() {
+        match self.audience.mailbox.ending() {
             None => Ok(()),
             Some(Ending::Drained) => Err(Close::Restart.into()),
             Some(Ending::SessionEnded) => Err(Close::Forbidden("session ended").into()),
@@ -241,15 +236,7 @@ impl Connection {
     async fn authenticate(&mut self, payload: &serde_json::Value) -> Result<Caller, End> {
         let field = |name| payload.get(name).and_then(serde_json::Value::as_str);
         let authorization = field("authorization").or_else(|| field("Authorization"));
-        let app = self.api.app();
-        if let Some(claims) = authorization.and_then(|authorization| auth::claims(app, authorization)) {
-            // Before it is checked: what ends the session after that is told to us.
-            let listeners = &app.hub.control.listeners;
-            self.listener = Some(listeners.listen(claims.user, claims.session, &self.mailbox));
-            let left = claims.expires_at - app.clock.now().timestamp();
-            let left = Duration::from_secs(u64::try_from(left).unwrap_or(0));
-            self.deadlines.token = Some(app.clock.elapsed() + left);
-        }
+        self.audience.listen_by_token(&self.api, authorization);
         self.session.authorization = authorization.map(ToOwned::to_owned);
         self.api.caller(&self.session).await.map_err(|error| match error {
             ApiError::Unauthenticated => Close::Forbidden("the token is not valid").into(),
@@ -263,7 +250,7 @@ impl Connection {
         if self.deadlines.init.is_some_and(|deadline| now >= deadline) {
             return Err(Close::InitTimeout.into());
         }
-        if self.deadlines.token.is_some_and(|deadline| now >= deadline) {
+        if self.audience.expires.is_some_and(|deadline| now >= deadline) {
             return Err(Close::Forbidden("token expired").into());
         }
         if now >= self.deadlines.ping {
@@ -280,13 +267,13 @@ impl Connection {
     /// Has the connection woken for its next deadline.
     fn remind(&mut self) {
         let deadlines = &mut self.deadlines;
-        let next = [deadlines.init, deadlines.token]
+        let next = [deadlines.init, self.audience.expires]
             .into_iter()
             .flatten()
             .fold(deadlines.ping, Duration::min);
         if deadlines.reminded != Some(next) {
             deadlines.reminded = Some(next);
-            let whom = Whom::Mailbox(Arc::downgrade(&self.mailbox));
+            let whom = Whom::Mailbox(Arc::downgrade(&self.audience.mailbox));
             self.api.app().hub.reminders.add(next, whom);
         }
     }
