@@ -1,0 +1,207 @@
+//! One GraphQL operation as it is observed: its span, its phases, its statements and its outcome.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_graphql::parser::types::OperationType;
+use opentelemetry::context::FutureExt as _;
+use opentelemetry::trace::{Status, TraceContextExt as _};
+use opentelemetry::{Context, KeyValue};
+
+use super::Telemetry;
+use super::metrics::{OperationLabels, trace_of};
+use super::traces::NewSpan;
+use crate::entity::UserId;
+
+/// From when on an operation is logged as slow.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// How an operation came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As asked for; refusals that are data count as that.
+    Ok,
+    /// The client asked for what cannot be.
+    ClientError(&'static str),
+    /// We failed.
+    ServerError(&'static str),
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ClientError(_) => "client_error",
+            Self::ServerError(_) => "server_error",
+        }
+    }
+}
+
+/// What is noted of an operation while it runs, by whoever runs in its context.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Statements so far.
+    pub(super) queries: AtomicU32,
+    /// Whether each resolver, batch and statement gets a span of its own.
+    pub(super) closely: bool,
+    /// Who is asking.
+    pub(super) user: Option<UserId>,
+    /// When the first resolver asked for its scope.
+    resolving: OnceLock<Instant>,
+}
+
+impl Notes {
+    /// The first resolver runs: what was before was validation.
+    pub fn resolving(&self) {
+        self.resolving.get_or_init(Instant::now);
+    }
+}
+
+/// One operation.
+pub struct Operation {
+    telemetry: Arc<Telemetry>,
+    context: Context,
+    notes: Arc<Notes>,
+    kind: &'static str,
+    name: Arc<String>,
+    began: Instant,
+    parsed: Duration,
+}
+
+impl Telemetry {
+    /// Begins an operation whose document took `parsed` to read.
+    pub fn operation(
+        self: &Arc<Self>,
+        kind: OperationType,
+        name: Option<&str>,
+        user: Option<UserId>,
+        parsed: Duration,
+    ) -> Operation {
+        let kind_name = kind_name(kind);
+        let name = self.metrics.graphql.name(name);
+        let mut attributes = vec![
+            KeyValue::new("graphql.operation.type", kind_name),
+            KeyValue::new("graphql.operation.name", String::clone(&name)),
+        ];
+        attributes.extend(user.map(|user| KeyValue::new("user.id", user.to_string())));
+        let parent = Context::current();
+        let context = self.traces.begin(&parent, NewSpan::internal(kind_name, attributes));
+        let closely = kind == OperationType::Mutation || self.traces.looks_closely();
+        let notes = Arc::new(Notes {
+            closely,
+            user,
+            ..Notes::default()
+        });
+        Operation {
+            telemetry: Arc::clone(self),
+            context: context.with_value(Arc::clone(&notes)),
+            notes,
+            kind: kind_name,
+            name,
+            began: Instant::now(),
+            parsed,
+        }
+    }
+
+    /// An operation was refused before it could begin.
+    pub fn refused(self: &Arc<Self>, kind: Option<OperationType>, name: Option<&str>, outcome: Outcome) {
+        // What cannot be read is counted with queries, which most of it is.
+        let kind = kind.unwrap_or(OperationType::Query);
+        self.operation(kind, name, None, Duration::ZERO).end(outcome);
+    }
+}
+
+impl Operation {
+    /// Whether its resolvers are looked at one by one.
+    pub fn is_looked_at_closely(&self) -> bool {
+        self.notes.closely
+    }
+
+    /// What its resolvers note.
+    pub fn notes(&self) -> &Arc<Notes> {
+        &self.notes
+    }
+
+    /// Runs a part of it.
+    pub async fn run<F: Future>(&self, part: F) -> F::Output {
+        part.with_context(self.context.clone()).await
+    }
+
+    /// It has come out.
+    pub fn end(self, outcome: Outcome) {
+        let ended = Instant::now();
+        let took = self.parsed + (ended - self.began);
+        let resolving = self.notes.resolving.get().copied();
+        let validated = resolving.unwrap_or(ended) - self.began;
+        let executed = resolving.map(|resolving| ended - resolving);
+        let queries = self.notes.queries.load(Ordering::Relaxed);
+        let graphql = &self.telemetry.metrics.graphql;
+        graphql.parsed(self.parsed);
+        graphql.ran(&self.name, validated, executed.unwrap_or_default(), queries);
+        let labels = OperationLabels {
+            operation_type: self.kind,
+            operation_name: Arc::clone(&self.name),
+            outcome: outcome.name(),
+        };
+        graphql.answered(&labels, took, trace_of(&self.context));
+        self.end_span(outcome, validated, executed, queries);
+        self.log(outcome, took);
+    }
+
+    fn end_span(&self, outcome: Outcome, validated: Duration, executed: Option<Duration>, queries: u32) {
+        let span = self.context.span();
+        if !span.is_recording() {
+            return;
+        }
+        let ms = |name, took: Duration| KeyValue::new(name, took.as_secs_f64() * 1_000.0);
+        span.set_attribute(ms("graphql.parse.duration_ms", self.parsed));
+        span.set_attribute(ms("graphql.validate.duration_ms", validated));
+        span.set_attribute(ms("graphql.execute.duration_ms", executed.unwrap_or_default()));
+        span.set_attribute(KeyValue::new("db.queries", i64::from(queries)));
+        if let Outcome::ClientError(code) | Outcome::ServerError(code) = outcome {
+            span.set_attribute(KeyValue::new("error.type", code));
+        }
+        if let Outcome::ServerError(code) = outcome {
+            span.set_status(Status::error(code));
+        }
+        span.end();
+    }
+
+    fn log(&self, outcome: Outcome, took: Duration) {
+        let _in_context = self.context.clone().attach();
+        let duration_ms = took.as_secs_f64() * 1_000.0;
+        let (name, kind, outcome) = (self.name.as_str(), self.kind, outcome.name());
+        if took >= SLOW {
+            tracing::warn!(
+                duration_ms,
+                graphql_operation_name = name,
+                graphql_operation_type = kind,
+                outcome,
+                "an operation was slow"
+            );
+        } else {
+            tracing::debug!(
+                duration_ms,
+                graphql_operation_name = name,
+                graphql_operation_type = kind,
+                outcome,
+                "an operation was answered"
+            );
+        }
+    }
+}
+
+/// The name of a kind of operation, as GraphQL writes it.
+pub fn kind_name(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    }
+}
+
+/// The notes of the operation that runs now, if one does.
+pub(super) fn notes_of(context: &Context) -> Option<&Arc<Notes>> {
+    context.get::<Arc<Notes>>()
+}
