@@ -1,20 +1,50 @@
 //! How many SQL statements a query takes: as many for fifty as for five.
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use plant_care::app::App;
+use plant_care::config::Config;
+use plant_care::graphql::Api;
+use plant_care::transport::server;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::support::{Member, Story, TestApp, nodes, text};
+use crate::support::{Member, Story, TestApp, data, nodes, text};
 
 /// What authenticating costs: the member, if her session lives. That she was seen is written once a minute at
 /// most, and the clock stands still.
 const AUTHENTICATION: u64 = 1;
 
-/// Runs a query once to settle what is done the first time only, and then counts the statements of it.
+/// Runs a query once to settle what is done the first time only, and then counts the statements of it: over a process
+/// that does nothing by itself, because what runs beside a query would be counted with it.
 async fn count(app: &TestApp, member: &Member, query: &str, variables: Value) -> (u64, Value) {
-    app.run(member, "{ viewer { id } }", json!({})).await;
-    let before = app.app.database.statements();
-    let data = app.run(member, query, variables).await;
-    (app.app.database.statements() - before - AUTHENTICATION, data)
+    let config = Config::clone(&app.app.config);
+    let quiet = App::build(config, app.app.clock.clone(), false).await.unwrap();
+    let router = server::router(Api::new(quiet.clone()).unwrap());
+    ask(&router, member, "{ viewer { id } }", json!({})).await;
+    let before = quiet.database.statements();
+    let data = ask(&router, member, query, variables).await;
+    let statements = quiet.database.statements() - before - AUTHENTICATION;
+    quiet.stop.cancel();
+    quiet.halt.cancel();
+    quiet.database.close().await.unwrap();
+    (statements, data)
+}
+
+async fn ask(router: &Router, member: &Member, query: &str, variables: Value) -> Value {
+    let body = json!({ "query": query, "variables": variables }).to_string();
+    let request = Request::post("/graphql")
+        .header("content-type", "application/json")
+        .header("authorization", format!("Bearer {}", member.token))
+        .body(Body::from(body))
+        .unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let answer = axum::body::to_bytes(response.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    data(serde_json::from_slice(&answer).unwrap())
 }
 
 /// An owner and a caretaker, and fifty requests with two plants, three comments and two offers each.
