@@ -213,6 +213,12 @@ impl Config {
         })
     }
 
+    /// The same for a command: only the server sends spans.
+    pub fn without_spans(mut self) -> Self {
+        self.observability.otlp_endpoint = None;
+        self
+    }
+
     /// The database's address without its password.
     pub fn shown_database_url(&self) -> String {
         mask_password(&self.database_url.0)

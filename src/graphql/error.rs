@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject};
+use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject, Value};
 use sea_orm::{ConnAcquireErr, DbErr};
 
 use super::messages;
@@ -16,6 +16,7 @@ pub use crate::domain::Exceeded;
 use crate::domain::{Error, Reason, Refusal};
 use crate::entity::user::Locale;
 use crate::live::GapReason;
+use crate::telemetry::operation::Outcome;
 
 /// A top-level error. It has no `Display` on purpose: with one, async-graphql would let `?` send any
 /// error's text to the client.
@@ -78,7 +79,7 @@ impl ApiError {
             Self::NotFound | Self::NoSuchAddress => "NOT_FOUND",
             Self::LimitExceeded(_) => "LIMIT_EXCEEDED",
             Self::ServerBusy => Self::SERVER_BUSY,
-            Self::Internal { .. } => "INTERNAL",
+            Self::Internal { .. } => INTERNAL,
         }
     }
 
@@ -191,6 +192,35 @@ pub fn with_codes(mut response: Response) -> Response {
     }
     response
 }
+
+/// How an operation came out, by its answer.
+pub fn outcome(response: &Response) -> Outcome {
+    let codes = response.errors.iter().map(|error| {
+        let extensions = error.extensions.as_ref();
+        match extensions.and_then(|extensions| extensions.get("code")) {
+            Some(Value::String(code)) => CODES.into_iter().find(|known| known == code),
+            _ => None,
+        }
+    });
+    let codes: Vec<&str> = codes.map(|code| code.unwrap_or("BAD_REQUEST")).collect();
+    let is_ours = |code: &&str| matches!(*code, INTERNAL | ApiError::SERVER_BUSY);
+    match codes.iter().find(|code| is_ours(code)) {
+        Some(code) => Outcome::ServerError(code),
+        None => codes.first().map_or(Outcome::Ok, |code| Outcome::ClientError(code)),
+    }
+}
+
+const INTERNAL: &str = "INTERNAL";
+const CODES: [&str; 8] = [
+    "UNAUTHENTICATED",
+    "BAD_REQUEST",
+    "INVALID_ID",
+    "INVALID_CURSOR",
+    "NOT_FOUND",
+    "LIMIT_EXCEEDED",
+    ApiError::SERVER_BUSY,
+    INTERNAL,
+];
 
 fn gap_reason(reason: GapReason) -> &'static str {
     match reason {

@@ -20,6 +20,7 @@ use super::{Seat, Stream};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::entity::{read_cursor, stream};
+use crate::telemetry::metrics::Metrics;
 
 /// Streams asked for in one anti-entropy statement.
 const STREAMS_A_STATEMENT: usize = 500;
@@ -47,7 +48,7 @@ pub struct Hub {
 impl Hub {
     /// A hub over a database.
     pub fn new(database: Database, clock: Clock, stop: CancellationToken) -> Self {
-        let topic = Arc::new(Topic::new(Stream::Control, database.clone()));
+        let topic = Arc::new(Topic::new(Stream::Control, database.clone(), clock.clone()));
         let topics = HashMap::from([(Stream::Control, Arc::clone(&topic))]);
         Self {
             database,
@@ -64,7 +65,10 @@ impl Hub {
         let mut topics = self.topics();
         let topic = topics
             .entry(stream)
-            .or_insert_with(|| Arc::new(Topic::new(stream, self.database.clone())));
+            .or_insert_with(|| {
+                let clock = self.reminders.clock().clone();
+                Arc::new(Topic::new(stream, self.database.clone(), clock))
+            });
         Arc::clone(topic)
     }
 
@@ -134,6 +138,7 @@ impl Hub {
             }
         }
         self.rescued.fetch_add(rescued as u64, Ordering::Relaxed);
+        self.metrics().live.rescues.inc_by(rescued as u64);
         self.forget_old();
         let waiting = std::mem::take(
             &mut *self
@@ -150,6 +155,23 @@ impl Hub {
     /// Streams that had moved without a wake-up, so far.
     pub fn rescued(&self) -> u64 {
         self.rescued.load(Ordering::Relaxed)
+    }
+
+    /// What is told of it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.database.telemetry().metrics
+    }
+
+    /// Notes by how many entries each subscriber is behind.
+    pub fn note_lags(&self) {
+        let topics: Vec<_> = self.topics().values().cloned().collect();
+        let lag = &self.metrics().live.lag;
+        for topic in topics.iter().filter(|topic| topic.stream().field().is_some()) {
+            for entries in topic.lags() {
+                #[expect(clippy::cast_precision_loss, reason = "a number of entries is far below 2^53")]
+                lag.observe(entries as f64);
+            }
+        }
     }
 
     /// Entries that are kept in memory.

@@ -13,8 +13,8 @@ pub mod resolvers;
 pub mod traces;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanKind, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::ExporterBuildError;
@@ -81,34 +81,35 @@ impl Telemetry {
         &self,
         loader: &'static str,
         keys: usize,
-        asked: Vec<opentelemetry::trace::SpanContext>,
         load: F,
     ) -> F::Output {
-        use opentelemetry::context::FutureExt as _;
         self.metrics.graphql.batch(loader, keys);
         let current = Context::current();
-        if !notes_of(&current).is_some_and(|notes| notes.closely) || !current.span().is_recording() {
-            return load.await;
-        }
+        let notes = notes_of(&current).filter(|notes| notes.closely && current.span().is_recording());
+        let Some(notes) = notes else { return load.await };
         let attributes = vec![
             KeyValue::new("graphql.dataloader.name", loader),
             KeyValue::new("graphql.dataloader.batch.size", i64::try_from(keys).unwrap_or(i64::MAX)),
         ];
         let mut span = NewSpan::internal(format!("GraphQL DataLoader Batch {loader}"), attributes);
-        span.links = asked;
+        span.links = notes.take_asked();
         let context = self.traces.begin(&current, span);
         let loaded = load.with_context(context.clone()).await;
         context.span().end();
         loaded
     }
 
+    /// A server's span, of an operation that came by other ways than an HTTP request of its own.
+    pub fn served(&self, parent: &Context, name: &'static str) -> Context {
+        let span = NewSpan {
+            kind: SpanKind::Server,
+            ..NewSpan::internal(name, Vec::new())
+        };
+        self.traces.begin(parent, span)
+    }
+
     /// Waits until what was recorded is sent, for a few seconds at most.
     pub async fn stop(&self) {
         self.traces.stop().await;
     }
-}
-
-/// A time as metrics and spans take it, from a start that they were told.
-pub fn since(began: std::time::Instant) -> Duration {
-    began.elapsed()
 }

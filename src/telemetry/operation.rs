@@ -1,12 +1,12 @@
 //! One GraphQL operation as it is observed: its span, its phases, its statements and its outcome.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
 use opentelemetry::context::FutureExt as _;
-use opentelemetry::trace::{Status, TraceContextExt as _};
+use opentelemetry::trace::{SpanContext, Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
 
 use super::Telemetry;
@@ -16,6 +16,9 @@ use crate::entity::UserId;
 
 /// From when on an operation is logged as slow.
 const SLOW: Duration = Duration::from_secs(1);
+
+/// Links of one span at most: OpenTelemetry's own limit.
+const LINKS: usize = 128;
 
 /// How an operation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +50,18 @@ pub struct Notes {
     pub(super) closely: bool,
     /// Who is asking.
     pub(super) user: Option<UserId>,
+    /// The spans of those who have asked a loader since the last batch.
+    asked: Mutex<Vec<SpanContext>>,
     /// When the first resolver asked for its scope.
     resolving: OnceLock<Instant>,
 }
 
 impl Notes {
+    /// Whoever has asked a loader since this was asked last.
+    pub(super) fn take_asked(&self) -> Vec<SpanContext> {
+        std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The first resolver runs: what was before was validation.
     pub fn resolving(&self) {
         self.resolving.get_or_init(Instant::now);
@@ -101,6 +111,25 @@ impl Telemetry {
             name,
             began: Instant::now(),
             parsed,
+        }
+    }
+
+    /// Begins to resolve one message of a subscription: a trace of its own, linked to what caused the message.
+    pub fn resolution(&self, field: &'static str, cause: Option<SpanContext>) -> Resolution {
+        let attributes = vec![
+            KeyValue::new("graphql.operation.type", "subscription"),
+            KeyValue::new("graphql.selection.field.name", field),
+        ];
+        let mut span = NewSpan::internal("GraphQL Subscription Event", attributes);
+        span.links = cause.into_iter().collect();
+        let context = self.traces.begin(&Context::new(), span);
+        let notes = Arc::new(Notes {
+            closely: self.traces.looks_closely(),
+            ..Notes::default()
+        });
+        Resolution {
+            context: context.with_value(Arc::clone(&notes)),
+            notes,
         }
     }
 
@@ -190,6 +219,54 @@ impl Operation {
             );
         }
     }
+}
+
+/// One message of a subscription, while it is resolved.
+pub struct Resolution {
+    context: Context,
+    notes: Arc<Notes>,
+}
+
+impl Resolution {
+    /// Whether its resolvers are looked at one by one.
+    pub fn is_looked_at_closely(&self) -> bool {
+        self.notes.closely
+    }
+
+    /// What its resolvers note.
+    pub fn notes(&self) -> &Arc<Notes> {
+        &self.notes
+    }
+
+    /// Runs a part of it.
+    pub async fn run<F: Future>(&self, part: F) -> F::Output {
+        part.with_context(self.context.clone()).await
+    }
+
+    /// It has come out.
+    pub fn end(self, outcome: Outcome) {
+        let span = self.context.span();
+        if let Outcome::ClientError(code) | Outcome::ServerError(code) = outcome {
+            span.set_attribute(KeyValue::new("error.type", code));
+        }
+        if let Outcome::ServerError(code) = outcome {
+            span.set_status(Status::error(code));
+        }
+        span.end();
+    }
+}
+
+/// Whoever runs now is about to ask a loader: the batch is linked to it.
+pub fn asks_a_loader() {
+    Context::map_current(|context| {
+        if let Some(notes) = notes_of(context).filter(|notes| notes.closely) {
+            let span = context.span();
+            let mut asked = notes.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            if span.is_recording() && asked.len() < LINKS {
+                asked.push(span.span_context().clone());
+            }
+        }
+    });
 }
 
 /// The name of a kind of operation, as GraphQL writes it.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{
@@ -22,7 +22,6 @@ use tokio::task::JoinHandle;
 
 use super::outage::Outage;
 use crate::config::{Config, Observability, Sampling};
-use crate::database::backend_name;
 
 /// Spans that may wait to be sent; more are dropped and counted.
 const WAITING: usize = 4096;
@@ -61,7 +60,7 @@ impl Traces {
             None => None,
             Some(endpoint) => Some(On::start(settings, endpoint.as_str(), dropped)?),
         };
-        let name = backend_name(&config.database_url.0);
+        let name = if config.sqlite_file().is_some() { "sqlite" } else { "postgresql" };
         Ok(Self {
             on,
             database: [
@@ -73,7 +72,7 @@ impl Traces {
         })
     }
 
-    /// Begins a span below `parent`: the answer is a context with it. Without a collector it is the parent.
+    /// Begins a span below `parent`: the answer is a context with it. Without a collector it is the parent, in which there is no span either.
     pub fn begin(&self, parent: &Context, span: NewSpan) -> Context {
         let Some(on) = &self.on else {
             return parent.clone();
@@ -320,9 +319,6 @@ fn database_name(config: &Config) -> String {
             .unwrap_or_default(),
     }
 }
-
-/// Something that everything in the process may hold.
-pub type Shared = Arc<Traces>;
 
 #[cfg(test)]
 mod tests {

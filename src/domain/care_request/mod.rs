@@ -119,7 +119,7 @@ pub async fn create(
     keyed: Option<&Keyed>,
 ) -> Result<Written, Error> {
     check_plant_list(&new.plants)?;
-    app.write_once(
+    let written = app.write_once(
         "createCareRequest",
         viewer,
         keyed,
@@ -162,7 +162,11 @@ pub async fn create(
             })
         },
     )
-    .await
+    .await?;
+    if written.is_new {
+        app.telemetry.metrics.business.request_created();
+    }
+    Ok(written)
 }
 
 /// Has a party change a request's state.

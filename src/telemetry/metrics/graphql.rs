@@ -182,16 +182,23 @@ impl Graphql {
         self.batches.get_or_create(&Loader { loader }).observe(keys);
     }
 
-    /// The handles of a field of the schema.
-    pub fn field(&self, of_type: &str, field: &str) -> FieldMetrics {
+    /// The handles of a field of an object; those of an interface's are shown nowhere.
+    pub fn field(&self, of_object: Option<&String>, field: &str) -> FieldMetrics {
         let labels = FieldLabels {
-            r#type: of_type.to_owned(),
+            r#type: of_object.cloned().unwrap_or_default(),
             field: field.to_owned(),
         };
-        FieldMetrics {
-            calls: self.calls.get_or_create_owned(&labels),
-            errors: self.errors.get_or_create_owned(&labels),
-            labels,
+        match of_object {
+            Some(_) => FieldMetrics {
+                calls: self.calls.get_or_create_owned(&labels),
+                errors: self.errors.get_or_create_owned(&labels),
+                labels,
+            },
+            None => FieldMetrics {
+                calls: Counter::default(),
+                errors: Counter::default(),
+                labels,
+            },
         }
     }
 

@@ -25,7 +25,7 @@ use prometheus_client::registry::Registry;
 
 pub use self::business::Business;
 pub use self::database::{DatabaseMetrics, Statement};
-pub use self::graphql::{Graphql, OperationLabels};
+pub use self::graphql::{FieldMetrics, Graphql, OperationLabels};
 pub use self::http::Http;
 pub use self::live::{Counted, Delivery, EndedBy, Live, Source};
 pub use self::text::plain;
@@ -140,13 +140,8 @@ fn request_timing() -> Timing {
     Timing::new(REQUEST_EDGES.into_iter())
 }
 
-/// The trace that is recorded now, for an exemplar.
-pub(super) fn current_trace() -> Option<TraceLabel> {
-    Context::map_current(trace_of)
-}
-
 /// The trace of a context, if it is recorded.
-pub(super) fn trace_of(context: &Context) -> Option<TraceLabel> {
+pub(crate) fn trace_of(context: &Context) -> Option<TraceLabel> {
     let span = context.span();
     let span = span.span_context();
     (span.is_valid() && span.is_sampled()).then(|| TraceLabel {
