@@ -170,6 +170,8 @@ start() {
         check_memory
     fi
     make_secrets
+    # In the containers other users read these, whatever this user's umask was at the checkout.
+    chmod -R go+rX observability/{alloy,grafana,loki,mimir,postgres,tempo} observability/*.sh
     # Grafana would not start if a place to tell alerts were named without its address.
     if [[ -x observability/grafana/notifications.sh ]]; then observability/grafana/notifications.sh; fi
     say "Building the API from source (only the first time takes minutes)"
@@ -224,13 +226,12 @@ key_fingerprint() { sha256sum <"$1" | cut -c1-16; }
 archive() { compose run --rm --no-deps --no-TTY archive "$@"; }
 
 backup() {
-    local stamp folder keys
-    stamp=$(date -u +%Y%m%dT%H%M%SZ)
-    folder=${1:-observability/backups/$stamp}
-    keys=observability/backup-keys/$stamp.tar
+    local folder keys
+    folder=${1:-observability/backups/$(date -u +%Y%m%dT%H%M%SZ)}
+    keys=observability/backup-keys/${folder##*/}.tar
     need_engine
     is_running || die "Nothing runs, so there is no database to ask. $0 start starts it."
-    [[ ! -e $folder ]] || die "$folder is there already."
+    [[ ! -e $folder && ! -e $keys ]] || die "$folder or $keys is there already."
     umask 077
     mkdir -p "$folder.partial" "${keys%/*}"
 
@@ -301,6 +302,8 @@ restore() {
         --command="BEGIN; ALTER DATABASE $database RENAME TO ${database}_before;
             ALTER DATABASE ${database}_restoring RENAME TO $database; COMMIT" \
         --command="DROP DATABASE ${database}_before WITH (FORCE)"
+    # Who owns it and who may connect is not in a dump.
+    compose run --rm --no-TTY postgres-setup </dev/null
     say "Photos"
     archive unpack api <"$folder/photos.tar.gz"
     say "Grafana"

@@ -120,6 +120,25 @@ suite('setup-observability.sh', () => {
     assert.equal(new Set(random).size, random.length);
   });
 
+  test('containers can read the configuration also after a checkout with a narrow umask', async () => {
+    const config = join(repository, 'observability/tempo/tempo.yaml');
+    await chmod(config, 0o600);
+    assert.equal((await run(['start'])).code, 0);
+    assert.equal((await stat(config)).mode & 0o777, 0o644);
+    assert.equal((await stat(secrets())).mode & 0o777, 0o700);
+  });
+
+  test('who is told of alerts is written before Grafana starts', async () => {
+    const notifications = join(repository, 'observability/grafana/notifications.sh');
+    await writeFile(notifications, `#!/bin/sh\necho notifications >>${bin}/calls\n`, { mode: 0o755 });
+    const { code, calls } = await run(['start']);
+    assert.equal(code, 0);
+    const place = calls.indexOf('notifications');
+    assert.ok(place >= 0 && place < calls.findIndex((call) => call.includes(' up --detach')));
+    await writeFile(notifications, '#!/bin/sh\nexit 1\n');
+    assert.equal((await run(['start'])).code, 1);
+  });
+
   test('secrets are made once', async () => {
     await run(['start']);
     const all = async () => Promise.all((await readdir(secrets())).map((file) => readFile(join(secrets(), file), 'utf8')));
@@ -288,6 +307,7 @@ suite('setup-observability.sh', () => {
       'start grafana',
     ]);
     const backup = join(repository, 'b');
+    assert.equal(compose.filter((call) => call === 'start grafana').length, 1);
     assert.deepEqual((await readdir(backup)).sort(), ['SHA256SUMS', 'grafana.tar.gz', 'key', 'photos.tar.gz', 'postgres.dump']);
     assert.match(await readFile(join(backup, 'photos.tar.gz'), 'utf8'), /archive pack api$/);
     const key = await readFile(join(secrets(), 'encryption_key'), 'utf8');
@@ -295,8 +315,7 @@ suite('setup-observability.sh', () => {
       assert.equal((await stat(join(backup, file))).mode & 0o077, 0, file);
       assert.ok(!(await readFile(join(backup, file), 'utf8')).includes(key), file);
     }
-    const [keys] = await readdir(join(repository, 'observability/backup-keys'));
-    const archive = join(repository, 'observability/backup-keys', keys);
+    const archive = join(repository, 'observability/backup-keys/b.tar');
     assert.equal((await stat(archive)).mode & 0o077, 0);
     assert.ok((await readFile(archive, 'utf8')).includes(key));
     assert.equal((await run(['backup', 'b'])).code, 1);
@@ -358,8 +377,7 @@ suite('setup-observability.sh', () => {
     await run(['start']);
     const own = await read('postgres_password');
     assert.notEqual(own, password);
-    const [keys] = await readdir(join(repository, 'observability/backup-keys'));
-    const archive = join('observability/backup-keys', keys);
+    const archive = 'observability/backup-keys/b.tar';
     const { code, output } = await run(['restore', 'b', '--keys', archive, '--yes']);
     assert.equal(code, 0, output);
     assert.deepEqual(await Promise.all(['encryption_key', 'grafana_password', 'postgres_password'].map(read)), [key, admin, own]);
