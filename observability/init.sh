@@ -2,6 +2,7 @@
 # Runs in the container `init` as root: hands each service its own secrets, which nobody else can read, and gives Mimir
 # its data folder. Each start does it again, so a secret that was changed on the host arrives.
 set -eu
+umask 077
 
 root=${1:-}
 
@@ -10,10 +11,9 @@ hand_out() {
     folder=$root/secrets/$1 owner=$2
     shift 2
     rm -f "$folder"/*
-    for file in "$@"; do
-        install -m 0400 -o "$owner" -g "$owner" "$file" "$folder/${file##*/}"
-    done
-    chown "$owner:$owner" "$folder"
+    cp "$@" "$folder"
+    chmod 0400 "$folder"/*
+    chown -R "$owner:$owner" "$folder"
     chmod 0500 "$folder"
 }
 

@@ -410,11 +410,6 @@ suite('setup-observability.sh', () => {
     await writeFile(join(root, 'secrets/api/old'), 'taken away on the host');
     // Owners are root's to change; what would be changed is written down.
     await writeFile(join(bin, 'chown'), `#!/bin/sh\necho "$*" >>${bin}/owners\n`, { mode: 0o755 });
-    await writeFile(
-      join(bin, 'install'),
-      `#!/bin/sh\necho "$4 $7" >>${bin}/owners\nexec /usr/bin/install -m "$2" "$7" "$8"\n`,
-      { mode: 0o755 },
-    );
     const child = spawn('sh', [join(repository, 'observability/init.sh'), root], { env: { PATH: `${bin}:${process.env.PATH}` } });
     const [code] = await once(child, 'close');
     assert.equal(code, 0);
@@ -426,8 +421,14 @@ suite('setup-observability.sh', () => {
     for (const file of await at('api')) assert.equal((await stat(join(root, 'secrets/api', file))).mode & 0o777, 0o400);
     assert.equal((await stat(join(root, 'secrets/api'))).mode & 0o777, 0o500);
     const owners = await readFile(join(bin, 'owners'), 'utf8');
-    for (const line of [`10001 ${root}/host/encryption_key`, `473 ${root}/host/postgres_monitor_url`, `10001:10001 ${root}/mimir`, `472:472 ${root}/secrets/grafana`]) {
-      assert.ok(owners.includes(line), owners);
+    for (const line of [
+      `-R 10001:10001 ${root}/secrets/api`,
+      `-R 70:70 ${root}/secrets/postgres`,
+      `-R 473:473 ${root}/secrets/alloy`,
+      `-R 472:472 ${root}/secrets/grafana`,
+      `10001:10001 ${root}/mimir`,
+    ]) {
+      assert.ok(owners.split('\n').includes(line), owners);
     }
     // So that the folders can be removed also by who is not root.
     for (const service of ['api', 'postgres', 'alloy', 'grafana']) await chmod(join(root, 'secrets', service), 0o700);

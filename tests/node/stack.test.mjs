@@ -1,7 +1,9 @@
 // The files of the stack, as far as they can be judged where no container engine runs.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import Ajv from 'ajv';
@@ -132,6 +134,32 @@ suite('compose.yaml', () => {
       assert.ok(known.has(name), name);
     }
   });
+
+  for (const name of ['alloy', 'grafana']) {
+    test(`the health check of ${name} tells health from trouble`, async () => {
+      let status = 200;
+      const server = createServer((request, answer) => {
+        assert.equal(request.url, name === 'alloy' ? '/-/ready' : '/api/health');
+        answer.writeHead(status).end('{}');
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { healthcheck, environment, ports } = compose.services[name];
+      const port = ports[0].split(':')[1];
+      const here = server.address().port;
+      const own = (value) => value.replaceAll(port, here);
+      const words = healthcheck.test[0] === 'CMD-SHELL' ? ['sh', '-c', healthcheck.test[1].replaceAll('$$', '$')] : healthcheck.test.slice(1);
+      const exit = async () => {
+        const [program, ...args] = words.map(own);
+        const child = spawn(program, args, { env: { PATH: process.env.PATH, URL: own(environment.URL ?? '') }, stdio: 'ignore' });
+        return (await once(child, 'close'))[0];
+      };
+      assert.equal(await exit(), 0);
+      status = 503;
+      assert.notEqual(await exit(), 0);
+      await once(server.close(), 'close');
+      assert.notEqual(await exit(), 0);
+    });
+  }
 
   test('stores get time to stop', () => {
     for (const name of ['postgres', 'loki', 'tempo', 'mimir']) assert.equal(compose.services[name].stop_grace_period, '60s', name);
