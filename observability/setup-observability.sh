@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 project=plant-care
+image=plant-care:local
 database=plant_care_db
 secrets=observability/secrets
 settings=observability/.env
@@ -137,7 +138,8 @@ unready() { awk '!($2 == "running" && ($3 == "healthy" || $3 == "none")) && !($2
 wait_for_health() {
     local deadline=$((SECONDS + patience_seconds)) now waiting
     say "Waiting until all are healthy"
-    while now=$(states); do
+    while :; do
+        now=$(states)
         [[ -n $now ]] || die "No container was started."
         waiting=$(unready "$now")
         [[ -n $waiting ]] || return 0
@@ -215,7 +217,8 @@ clean() {
     need_engine
     ask "This removes the containers, the API's image, and all data: members, plants, photos, dashboards, logs, traces,
 metrics. Backups and $secrets stay: without its keys no backup can be read." clean
-    compose --profile tools down --volumes --remove-orphans --rmi local
+    compose --profile tools down --volumes --remove-orphans
+    if docker image inspect "$image" >/dev/null 2>&1; then docker image rm "$image"; fi
 }
 
 # ---------- backup and restore ----------
@@ -223,7 +226,7 @@ metrics. Backups and $secrets stay: without its keys no backup can be read." cle
 # The same key always has the same, and nothing of the key can be read from it.
 key_fingerprint() { sha256sum <"$1" | cut -c1-16; }
 
-archive() { compose run --rm --no-deps --no-TTY archive "$@"; }
+archive() { compose run --rm --no-deps -T archive "$@"; }
 
 backup() {
     local folder keys
@@ -234,24 +237,29 @@ backup() {
     [[ ! -e $folder && ! -e $keys ]] || die "$folder or $keys is there already."
     umask 077
     mkdir -p "$folder.partial" "${keys%/*}"
+    # Expanded now: at the exit this function is over.
+    # shellcheck disable=SC2064
+    trap "$(printf 'rm -rf %q' "$folder.partial")" EXIT
 
     # First the database, then the photos that it names: of those there may be more, but none is missing.
     say "Postgres"
-    compose exec --no-TTY postgres pg_dump --username=postgres --format=custom --dbname="$database" \
+    compose exec -T postgres pg_dump --username=postgres --format=custom --dbname="$database" \
         >"$folder.partial/postgres.dump"
     say "Photos"
     archive pack api >"$folder.partial/photos.tar.gz"
     say "Grafana, which stops for a moment: its database is a file"
     compose stop grafana
-    trap 'compose start grafana' EXIT
-    archive pack grafana >"$folder.partial/grafana.tar.gz"
-    trap - EXIT
+    if ! archive pack grafana >"$folder.partial/grafana.tar.gz"; then
+        compose start grafana
+        die "Grafana's data could not be read."
+    fi
     compose start grafana
 
     key_fingerprint "$secrets/encryption_key" >"$folder.partial/key"
     (cd "$folder.partial" && sha256sum key postgres.dump photos.tar.gz grafana.tar.gz >SHA256SUMS)
     tar -cf "$keys" -C "$secrets" .
     mv "$folder.partial" "$folder"
+    trap - EXIT
     printf '\n  Backup  %s\n  Keys    %s   keep them somewhere else: who has both can read everything\n\n' "$folder" "$keys"
 }
 
@@ -289,13 +297,13 @@ restore() {
     say "Stopping all that writes"
     compose stop api grafana alloy
     # Starts Postgres if it must, and makes the roles that the backup's tables belong to.
-    compose run --rm --no-TTY postgres-setup </dev/null
+    compose run --rm -T postgres-setup </dev/null
     # Into a database of its own first: if it fails, the present one is still whole.
     say "Postgres"
     in_postgres --command="DROP DATABASE IF EXISTS ${database}_restoring WITH (FORCE)" \
         --command="DROP DATABASE IF EXISTS ${database}_before WITH (FORCE)" \
         --command="CREATE DATABASE ${database}_restoring TEMPLATE template0"
-    compose exec --no-TTY postgres pg_restore --username=postgres --dbname="${database}_restoring" \
+    compose exec -T postgres pg_restore --username=postgres --dbname="${database}_restoring" \
         --exit-on-error --single-transaction <"$folder/postgres.dump"
     in_postgres --output=/dev/null \
         --command="SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$database'" \
@@ -303,7 +311,7 @@ restore() {
             ALTER DATABASE ${database}_restoring RENAME TO $database; COMMIT" \
         --command="DROP DATABASE ${database}_before WITH (FORCE)"
     # Who owns it and who may connect is not in a dump.
-    compose run --rm --no-TTY postgres-setup </dev/null
+    compose run --rm -T postgres-setup </dev/null
     say "Photos"
     archive unpack api <"$folder/photos.tar.gz"
     say "Grafana"
@@ -312,7 +320,7 @@ restore() {
 }
 
 in_postgres() {
-    compose exec --no-TTY postgres psql --username=postgres --dbname=postgres --no-psqlrc --quiet \
+    compose exec -T postgres psql --username=postgres --dbname=postgres --no-psqlrc --quiet \
         --set=ON_ERROR_STOP=1 "$@" </dev/null
 }
 

@@ -165,8 +165,8 @@ suite("the stack's Postgres", () => {
       join(bin, 'docker'),
       `#!/usr/bin/env bash
 case " $* " in
-    *' exec --no-TTY postgres '*) while [[ $1 != postgres ]]; do shift; done; shift; exec "$@" ;;
-    *' run --rm --no-TTY postgres-setup '*) exec sh "$SETUP_FOLDER/setup.sh" ;;
+    *' exec -T postgres '*) while [[ $1 != postgres ]]; do shift; done; shift; exec "$@" ;;
+    *' run --rm -T postgres-setup '*) exec sh "$SETUP_FOLDER/setup.sh" ;;
     *' volume inspect '*) exit 1 ;;
     *' info --format '*) echo 9000000000 ;;
     *' ps '*) echo a ;;
@@ -179,7 +179,7 @@ esac
     const copy = join(folder, 'copy');
     await cp(join(REPOSITORY, 'observability'), join(copy, 'observability'), {
       recursive: true,
-      filter: (path) => !/observability\/(secrets|backups|backup-keys|grafana)$/.test(path),
+      filter: (path) => !/observability\/(secrets|backups|backup-keys)$/.test(path),
     });
     const script = (...args) =>
       call('bash', [join(copy, 'observability/setup-observability.sh'), ...args], {

@@ -233,6 +233,13 @@ suite('setup-observability.sh', () => {
     assert.equal(status.code, 1);
   });
 
+  test('an engine that goes away while it waits is no success', async () => {
+    await say('exit', 'inspect --format\n');
+    const { code, output } = await run(['start']);
+    assert.notEqual(code, 0);
+    assert.doesNotMatch(output, /127\.0\.0\.1:3000/);
+  });
+
   test('a part that fails to start ends the start', async () => {
     await say('exit', 'up --detach\n');
     const { code, output } = await run(['start']);
@@ -270,9 +277,10 @@ suite('setup-observability.sh', () => {
   test('clean that is wanted removes the data and keeps the secrets', async () => {
     await run(['start']);
     await say('calls', '');
-    const { code, compose } = await run(['clean'], { input: 'clean\n' });
+    const { code, calls, compose } = await run(['clean'], { input: 'clean\n' });
     assert.equal(code, 0);
-    assert.deepEqual(compose, ['--profile tools down --volumes --remove-orphans --rmi local']);
+    assert.equal(calls.at(-1), 'image rm plant-care:local');
+    assert.deepEqual(compose, ['--profile tools down --volumes --remove-orphans']);
     assert.ok((await readdir(secrets())).includes('encryption_key'));
   });
 
@@ -299,11 +307,11 @@ suite('setup-observability.sh', () => {
     const { code, output, compose } = await run(['backup', 'b']);
     assert.equal(code, 0, output);
     const steps = compose.filter((call) => !call.startsWith('ps'));
-    assert.match(steps[0], /^exec --no-TTY postgres pg_dump .*--dbname=plant_care_db$/);
+    assert.match(steps[0], /^exec -T postgres pg_dump .*--dbname=plant_care_db$/);
     assert.deepEqual(steps.slice(1), [
-      'run --rm --no-deps --no-TTY archive pack api',
+      'run --rm --no-deps -T archive pack api',
       'stop grafana',
-      'run --rm --no-deps --no-TTY archive pack grafana',
+      'run --rm --no-deps -T archive pack grafana',
       'start grafana',
     ]);
     const backup = join(repository, 'b');
@@ -327,7 +335,7 @@ suite('setup-observability.sh', () => {
     const { code, compose } = await run(['backup', 'b']);
     assert.notEqual(code, 0);
     assert.equal(compose.at(-1), 'start grafana');
-    assert.equal(await stat(join(repository, 'b')).catch(() => null), null);
+    for (const left of ['b', 'b.partial']) assert.equal(await stat(join(repository, left)).catch(() => null), null, left);
   });
 
   test('restore stops the servers first, replaces all, and starts again', async () => {

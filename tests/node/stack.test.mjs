@@ -82,6 +82,8 @@ suite('compose.yaml', () => {
     assert.deepEqual(numbers, ['12345', '3000', '3100', '3200', '4317', '4318', '5432', '8000', '9009']);
     const [, checked] = /^ports=\((.*)\)$/m.exec(text('observability/setup-observability.sh'));
     assert.deepEqual(checked.split(' ').sort(), numbers);
+    const [, image] = /^image=(.*)$/m.exec(text('observability/setup-observability.sh'));
+    assert.equal(compose.services.api.image, image);
   });
 
   test('what is mounted from the repository is there, and where the programs look for it', () => {
