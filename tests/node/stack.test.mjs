@@ -316,3 +316,40 @@ suite('linters', () => {
     assert.equal(status, 0, stdout + stderr);
   });
 });
+
+suite('observability/README.md', () => {
+  const readme = text('observability/README.md');
+
+  test('its commands, paths, links and settings are there', () => {
+    const script = text('observability/setup-observability.sh');
+    for (const [, commands] of readme.matchAll(/^\| ((?:`(?:start|status|logs|backup|restore|clean)[^|]*)) \|/gm)) {
+      for (const [, command] of commands.matchAll(/`(\w+)/g)) assert.match(script, new RegExp(`\\b${command}\\b`), command);
+    }
+    const [, tree] = /```text\n(.*?)```/s.exec(readme);
+    for (const [, path] of tree.matchAll(/(\S*(?:\/|\.\w+|Dockerfile))(?=[ ;])/g)) {
+      // Made by the script, and by whoever draws dashboards.
+      if (['secrets/', 'mimir/rules/'].includes(path)) continue;
+      const found = ['observability', '.'].some((folder) => existsSync(join(REPOSITORY, folder, path)));
+      assert.ok(found, path);
+    }
+    const settings = readme.slice(readme.indexOf('## Settings'), readme.indexOf('## In production'));
+    const named = [...settings.matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name);
+    assert.ok(named.length >= 12);
+    for (const name of named.filter((one) => !one.startsWith('_'))) {
+      assert.ok(text('compose.yaml').includes(`\${${name}:-`) || script.includes(`\${${name}:-`), name);
+    }
+    const used = [...text('compose.yaml').matchAll(/\$\{(\w+):-/g)].map(([, name]) => name);
+    for (const name of used) assert.ok(settings.includes(name) || settings.includes(name.replace('GRAFANA_SMTP', '')), name);
+  });
+
+  test('its figures are those of the files', () => {
+    const limits = Object.values(yaml('compose.yaml').services).map(({ mem_limit: limit }) => Number.parseInt(limit, 10) * (limit.endsWith('g') ? 1024 : 1));
+    assert.ok(readme.includes(`memory limit (${(limits.reduce((one, other) => one + other) / 1024).toFixed(1)} GiB in all)`));
+    assert.match(readme, /logs and traces 7 days, metrics 15/);
+    assert.equal(yaml('observability/loki/loki.yaml').limits_config.retention_period, '168h');
+    const tempo = yaml('observability/tempo/tempo.yaml');
+    assert.equal(tempo.backend_worker.compaction.block_retention, '168h');
+    assert.equal(tempo.backend_scheduler.provider.compaction.compaction.block_retention, '168h');
+    assert.equal(yaml('observability/mimir/mimir.yaml').limits.compactor_blocks_retention_period, '15d');
+  });
+});
