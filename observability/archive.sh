@@ -13,6 +13,9 @@ case $1 in
         tar -xz -C "$new"
         find "$volume" -mindepth 1 -maxdepth 1 ! -name .restoring -exec rm -rf {} +
         find "$new" -mindepth 1 -maxdepth 1 -exec mv {} "$volume" \;
+        # On a new machine the volume itself was made by this container, for root.
+        chown "$(stat -c %u:%g "$new")" "$volume"
+        chmod "$(stat -c %a "$new")" "$volume"
         rmdir "$new"
         ;;
     *)

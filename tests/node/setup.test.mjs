@@ -456,7 +456,9 @@ suite('setup-observability.sh', () => {
       const [code] = await once(child, 'close');
       return { code, bytes: Buffer.concat(parts) };
     };
+    await chmod(join(volumes, 'api'), 0o700);
     const packed = await archive(['pack', 'api']);
+    await chmod(join(volumes, 'api'), 0o755);
     assert.equal(packed.code, 0);
     await writeFile(join(volumes, 'api/photos/one'), 'changed');
     await writeFile(join(volumes, 'api/later'), '');
@@ -467,6 +469,7 @@ suite('setup-observability.sh', () => {
     assert.equal(await readFile(join(volumes, 'api/photos/one'), 'utf8'), 'first');
     assert.equal((await stat(join(volumes, 'api/photos/one'))).mode & 0o777, 0o640);
     assert.deepEqual((await readdir(join(volumes, 'api'))).sort(), ['photos']);
+    assert.equal((await stat(join(volumes, 'api'))).mode & 0o777, 0o700);
     assert.equal((await archive(['rub', 'api'])).code, 2);
   });
 });
