@@ -36,6 +36,7 @@ USER 10001:10001
 ENV DATA_DIR=/data
 EXPOSE 8000 8001
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["/plant-care", "healthcheck", "http://127.0.0.1:8000/health/ready"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["/plant-care", "healthcheck", "http://127.0.0.1:8000/health/ready"]
 ENTRYPOINT ["/plant-care"]
 CMD ["serve"]

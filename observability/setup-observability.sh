@@ -64,7 +64,7 @@ check_ports() {
         if port_is_taken "$port"; then taken+=("$port"); fi
     done
     ((${#taken[@]} == 0)) \
-        || die "Ports of 127.0.0.1 that the stack needs are taken: ${taken[*]}. Stop what listens there (ss -ltnp names it)."
+        || die "Ports of 127.0.0.1 that the stack needs are taken: ${taken[*]}. ss -ltnp names what listens there."
 }
 
 check_disk() {
@@ -102,8 +102,8 @@ secret() {
 make_secrets() {
     umask 077
     if [[ ! -e $secrets/encryption_key ]] && docker volume inspect "${project}_postgres-data" >/dev/null 2>&1; then
-        die "There is a database, but $secrets/encryption_key is missing: put the keys back (restore --keys, or from a copy).
-A new key could read nothing. To give the data up instead: $0 clean"
+        die "There is a database, but $secrets/encryption_key is missing: put the keys back, from a copy or with
+restore --keys. A new key could read nothing. To give the data up instead: $0 clean"
     fi
     mkdir -p "$secrets"
     chmod 0700 "$secrets"
@@ -126,10 +126,12 @@ A new key could read nothing. To give the data up instead: $0 clean"
 
 # One line for each container: service, state, health, exit code.
 states() {
-    local ids
+    local ids state
+    state='{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}}'
+    state+=' {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}}'
     mapfile -t ids < <(compose ps --all --quiet)
     ((${#ids[@]} > 0)) || return 0
-    docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}}' "${ids[@]}" | sort
+    docker inspect --format "$state" "${ids[@]}" | sort
 }
 
 # Those that are neither healthy nor, if they run once, done.
@@ -260,7 +262,8 @@ backup() {
     tar -cf "$keys" -C "$secrets" .
     mv "$folder.partial" "$folder"
     trap - EXIT
-    printf '\n  Backup  %s\n  Keys    %s   keep them somewhere else: who has both can read everything\n\n' "$folder" "$keys"
+    printf '\n  Backup  %s\n  Keys    %s   keep them somewhere else: who has both can read everything\n\n' \
+        "$folder" "$keys"
 }
 
 restore() {

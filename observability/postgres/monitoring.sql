@@ -14,7 +14,8 @@ SELECT
     round((statements.total_exec_time / 1000)::numeric, 3) AS total_seconds,
     round(statements.mean_exec_time::numeric, 3) AS mean_ms,
     round(statements.max_exec_time::numeric, 3) AS max_ms,
-    round((100 * statements.total_exec_time / nullif(sum(statements.total_exec_time) OVER (), 0))::numeric, 1) AS percent_of_time,
+    round((100 * statements.total_exec_time / nullif(sum(statements.total_exec_time) OVER (), 0))::numeric, 1)
+        AS percent_of_time,
     statements.rows,
     round(100.0 * statements.shared_blks_hit
         / nullif(statements.shared_blks_hit + statements.shared_blks_read, 0), 1) AS cache_hit_percent,

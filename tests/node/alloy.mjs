@@ -22,8 +22,8 @@ function tokens(text) {
 }
 
 /**
- * A body: `attributes` by name and nested `blocks`. An expression is `{ string }`, `{ number }`, `{ list }`, `{ object }`,
- * `{ reference }` (names joined by dots) or `{ call, arguments }`.
+ * A body: `attributes` by name and nested `blocks`. An expression is `{ string }`, `{ number }`, `{ literal }`,
+ * `{ list }`, `{ object }`, `{ reference }` (names joined by dots) or `{ call, arguments }`.
  */
 export function parse(text) {
   const all = tokens(text);

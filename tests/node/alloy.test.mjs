@@ -95,12 +95,17 @@ suite("Alloy's configuration", () => {
       assert.ok(config.includes(from), from);
       return complaints(config.replace(from, to));
     };
-    assert.deepEqual(broken('scrape_interval          =', 'scrape_intervall ='), ['prometheus.scrape.api takes no scrape_intervall']);
-    assert.deepEqual(broken('		endpoint = "tempo:4317"\n', ''), ['otelcol.exporter.otlp.tempo > client lacks endpoint']);
-    assert.deepEqual(broken('	exemplars {', '	examples {'), ['otelcol.connector.spanmetrics.programs takes no block examples']);
-    assert.deepEqual(broken('traces = [otelcol.exporter.otlp.tempo.input]', 'traces = [otelcol.exporter.otlp.tmpo.input]'), [
-      'otelcol.processor.tail_sampling.programs names otelcol.exporter.otlp.tmpo, which is not there',
+    assert.deepEqual(broken('scrape_interval          =', 'scrape_intervall ='), [
+      'prometheus.scrape.api takes no scrape_intervall',
     ]);
+    assert.deepEqual(broken('		endpoint = "tempo:4317"\n', ''), ['otelcol.exporter.otlp.tempo > client lacks endpoint']);
+    assert.deepEqual(broken('	exemplars {', '	examples {'), [
+      'otelcol.connector.spanmetrics.programs takes no block examples',
+    ]);
+    assert.deepEqual(
+      broken('traces = [otelcol.exporter.otlp.tempo.input]', 'traces = [otelcol.exporter.otlp.tmpo.input]'),
+      ['otelcol.processor.tail_sampling.programs names otelcol.exporter.otlp.tmpo, which is not there'],
+    );
     assert.deepEqual(broken('[prometheus.remote_write.mimir.receiver]', '[prometheus.remote_write.mimir.input]'), [
       'prometheus.remote_write.mimir exports no input',
     ]);
@@ -142,11 +147,16 @@ suite("Alloy's configuration", () => {
       ],
     );
     // A policy's type names the block that says more; one without it never applies.
-    for (const { attributes, blocks } of policies) assert.deepEqual(blocks.map(({ name }) => name), [attributes.type.string]);
+    for (const { attributes, blocks } of policies)
+      assert.deepEqual(
+        blocks.map(({ name }) => name),
+        [attributes.type.string],
+      );
     const [probes] = policies;
     const dropped = probes.blocks[0].blocks[0].blocks[0].attributes.values.list.map(({ string }) => string);
     const routes = readFileSync(join(REPOSITORY, 'src/transport/server.rs'), 'utf8');
-    for (const address of dropped.filter((one) => one.startsWith('/health'))) assert.ok(routes.includes(`"${address}"`), address);
+    for (const address of dropped.filter((one) => one.startsWith('/health')))
+      assert.ok(routes.includes(`"${address}"`), address);
     // Trace ids are forgotten later than spans, or a late span would start a new decision.
     const { num_traces, decision_cache } = sampling.attributes;
     for (const { number } of Object.values(decision_cache.object)) assert.ok(number > num_traces.number);
@@ -166,11 +176,22 @@ suite("Alloy's configuration", () => {
     assert.deepEqual([...labels].sort(), ['container', 'service', 'stream']);
   });
 
-  test("what is scraped and reached is a service of the stack, on its own port", () => {
-    const addresses = [...config.matchAll(/"__address__"\s*= "([a-z-]+):(\d+)"|url\s*= "http:\/\/([a-z]+):(\d+)|endpoint = "([a-z]+):(\d+)"/g)];
+  test('what is scraped and reached is a service of the stack, on its own port', () => {
+    const addresses = [
+      ...config.matchAll(
+        /"__address__"\s*= "([a-z-]+):(\d+)"|url\s*= "http:\/\/([a-z]+):(\d+)|endpoint = "([a-z]+):(\d+)"/g,
+      ),
+    ];
     const found = addresses.map(([, ...parts]) => parts.filter(Boolean).join(':')).sort();
     assert.deepEqual(found, [
-      'api:8001', 'grafana:3000', 'loki:3100', 'loki:3100', 'mimir:9009', 'mimir:9009', 'tempo:3200', 'tempo:4317',
+      'api:8001',
+      'grafana:3000',
+      'loki:3100',
+      'loki:3100',
+      'mimir:9009',
+      'mimir:9009',
+      'tempo:3200',
+      'tempo:4317',
     ]);
   });
 });

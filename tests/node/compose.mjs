@@ -32,7 +32,8 @@ export function complaints({ services, networks = {}, volumes = {} }) {
     const addresses = list(service.networks);
     for (const port of ports) {
       if (!/^127\.0\.0\.1:\d+:\d+$/.test(port)) say(`${port} is open to other machines`);
-      if (!addresses.some((one) => networks[one] && !networks[one].internal)) say(`${port} is not published: all its networks are internal`);
+      if (!addresses.some((one) => networks[one] && !networks[one].internal))
+        say(`${port} is not published: all its networks are internal`);
     }
     for (const one of addresses) if (!(one in networks)) say(`there is no network ${one}`);
     if (addresses.length === 0 && service.network_mode !== 'none') say('is on the default network');
@@ -40,7 +41,7 @@ export function complaints({ services, networks = {}, volumes = {} }) {
     for (const volume of service.volumes ?? []) {
       const [from, to, mode] = volume.split(':');
       if (/^[\w-]+$/.test(from) && !(from in volumes)) say(`there is no volume ${from}`);
-      if (from === '/var/run/docker.sock' && name !== 'socket-proxy') say('has the engine\'s socket');
+      if (from === '/var/run/docker.sock' && name !== 'socket-proxy') say("has the engine's socket");
       // Of the host and of the repository nothing is written.
       if (/^[./]/.test(from) && mode !== 'ro') say(`can write to ${from}`);
       if (to === undefined) say(`${volume} has no target`);
@@ -53,18 +54,23 @@ export function complaints({ services, networks = {}, volumes = {} }) {
     }
     if (checked && !['CMD', 'CMD-SHELL'].includes(healthcheck.test[0])) say('its health check is no CMD');
     // Somebody else may ask: mimir-ready asks Mimir.
-    const asked = Object.values(services).some(({ healthcheck: other }) => other?.test?.some((word) => word.includes(`//${name}:`)));
+    const asked = Object.values(services).some(({ healthcheck: other }) =>
+      other?.test?.some((word) => word.includes(`//${name}:`)),
+    );
     if (!checked && !once && !asked) say('nobody asks whether it is healthy');
 
     for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
       const target = services[other];
       if (!target) say(`depends on ${other}, which is not there`);
-      else if (condition === 'service_healthy' && target.healthcheck?.test === undefined) say(`waits for ${other}, which has no health check`);
-      else if (condition === 'service_completed_successfully' && target.restart !== 'no') say(`waits for the end of ${other}, which is started again`);
+      else if (condition === 'service_healthy' && target.healthcheck?.test === undefined)
+        say(`waits for ${other}, which has no health check`);
+      else if (condition === 'service_completed_successfully' && target.restart !== 'no')
+        say(`waits for the end of ${other}, which is started again`);
     }
 
     for (const [variable, value] of Object.entries(service.environment ?? {})) {
-      if (/PASSWORD|SECRET|_KEY|TOKEN/.test(variable) && !/_FILE$/.test(variable) && value) say(`${variable} is not read from a file`);
+      if (/PASSWORD|SECRET|_KEY|TOKEN/.test(variable) && !/_FILE$/.test(variable) && value)
+        say(`${variable} is not read from a file`);
     }
   }
   const limits = Object.values(services).map(({ mem_limit: memory }) => bytes(memory ?? '0k'));

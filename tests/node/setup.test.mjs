@@ -53,7 +53,13 @@ suite('setup-observability.sh', () => {
     await rm(join(repository, 'observability/grafana/notifications.sh'), { force: true });
     await writeFile(join(bin, 'docker'), DOCKER);
     await chmod(join(bin, 'docker'), 0o755);
-    for (const [name, content] of Object.entries({ calls: '', exit: '', ids: '', memory: `${8 * 2 ** 30}`, states: HEALTHY })) {
+    for (const [name, content] of Object.entries({
+      calls: '',
+      exit: '',
+      ids: '',
+      memory: `${8 * 2 ** 30}`,
+      states: HEALTHY,
+    })) {
       await writeFile(join(bin, name), content);
     }
   });
@@ -83,7 +89,9 @@ suite('setup-observability.sh', () => {
     const [code] = await once(child, 'close');
     const calls = (await readFile(join(bin, 'calls'), 'utf8')).split('\n').filter(Boolean);
     // What compose was asked, without where its files are.
-    const compose = calls.map((call) => /^compose --project-name plant-care (?:--file \S+ )+--env-file \S+ (.*)$/.exec(call)?.[1]).filter(Boolean);
+    const compose = calls
+      .map((call) => /^compose --project-name plant-care (?:--file \S+ )+--env-file \S+ (.*)$/.exec(call)?.[1])
+      .filter(Boolean);
     return { code, output, calls, compose };
   }
 
@@ -97,7 +105,8 @@ suite('setup-observability.sh', () => {
       compose.filter((call) => !call.startsWith('ps')),
       ['build', 'up --detach --remove-orphans'],
     );
-    for (const address of [8000, 3000, 12345, 3100, 3200, 9009, 5432, 4317]) assert.ok(output.includes(`127.0.0.1:${address}`), output);
+    for (const address of [8000, 3000, 12345, 3100, 3200, 9009, 5432, 4317])
+      assert.ok(output.includes(`127.0.0.1:${address}`), output);
     assert.equal((await stat(secrets())).mode & 0o777, 0o700);
     const files = await readdir(secrets());
     assert.ok(files.length >= 10);
@@ -113,7 +122,10 @@ suite('setup-observability.sh', () => {
       assert.equal(Buffer.from(values.get(key), 'base64').length, 32);
       assert.equal(values.get(key).length, 44);
     }
-    assert.equal(values.get('database_url'), `postgres://plant_user:${values.get('plant_user_password')}@postgres:5432/plant_care_db`);
+    assert.equal(
+      values.get('database_url'),
+      `postgres://plant_user:${values.get('plant_user_password')}@postgres:5432/plant_care_db`,
+    );
     assert.ok(values.get('postgres_monitor_url').includes(`:${values.get('plant_monitor_password')}@postgres:5432/`));
     const random = [...values].filter(([name]) => !/url$|^smtp/.test(name)).map(([, value]) => value);
     assert.ok(random.every((value) => value.length >= 24));
@@ -141,7 +153,8 @@ suite('setup-observability.sh', () => {
 
   test('secrets are made once', async () => {
     await run(['start']);
-    const all = async () => Promise.all((await readdir(secrets())).map((file) => readFile(join(secrets(), file), 'utf8')));
+    const all = async () =>
+      Promise.all((await readdir(secrets())).map((file) => readFile(join(secrets(), file), 'utf8')));
     const before = await all();
     await rm(join(secrets(), 'grafana_password'));
     await writeFile(join(secrets(), 'smtp_password'), 'from its owner');
@@ -225,7 +238,12 @@ suite('setup-observability.sh', () => {
     await say('states', `${HEALTHY}loki running unhealthy 0\ntempo restarting starting 1\nmigrate exited none 1\n`);
     const { code, output } = await run(['start'], { env: { PATIENCE_SECONDS: '0' } });
     assert.equal(code, 1);
-    for (const line of ['loki running unhealthy 0', 'tempo restarting starting 1', 'migrate exited none 1', 'logs SERVICE']) {
+    for (const line of [
+      'loki running unhealthy 0',
+      'tempo restarting starting 1',
+      'migrate exited none 1',
+      'logs SERVICE',
+    ]) {
       assert.ok(output.includes(line), output);
     }
     assert.ok(!/^(api|init|mimir) /m.test(output), output);
@@ -254,7 +272,10 @@ suite('setup-observability.sh', () => {
     assert.deepEqual((await run(['logs', 'api'])).compose, ['logs --follow --tail=200 api']);
     await say('calls', '');
     const { compose } = await run(['restart']);
-    assert.deepEqual(compose.filter((call) => !call.startsWith('ps')), ['down --remove-orphans', 'build', 'up --detach --remove-orphans']);
+    assert.deepEqual(
+      compose.filter((call) => !call.startsWith('ps')),
+      ['down --remove-orphans', 'build', 'up --detach --remove-orphans'],
+    );
     const status = await run(['status']);
     assert.equal(status.code, 0, status.output);
     assert.match(status.output, /api +running +healthy/);
@@ -316,7 +337,13 @@ suite('setup-observability.sh', () => {
     ]);
     const backup = join(repository, 'b');
     assert.equal(compose.filter((call) => call === 'start grafana').length, 1);
-    assert.deepEqual((await readdir(backup)).sort(), ['SHA256SUMS', 'grafana.tar.gz', 'key', 'photos.tar.gz', 'postgres.dump']);
+    assert.deepEqual((await readdir(backup)).sort(), [
+      'SHA256SUMS',
+      'grafana.tar.gz',
+      'key',
+      'photos.tar.gz',
+      'postgres.dump',
+    ]);
     assert.match(await readFile(join(backup, 'photos.tar.gz'), 'utf8'), /archive pack api$/);
     const key = await readFile(join(secrets(), 'encryption_key'), 'utf8');
     for (const file of await readdir(backup)) {
@@ -335,7 +362,8 @@ suite('setup-observability.sh', () => {
     const { code, compose } = await run(['backup', 'b']);
     assert.notEqual(code, 0);
     assert.equal(compose.at(-1), 'start grafana');
-    for (const left of ['b', 'b.partial']) assert.equal(await stat(join(repository, left)).catch(() => null), null, left);
+    for (const left of ['b', 'b.partial'])
+      assert.equal(await stat(join(repository, left)).catch(() => null), null, left);
   });
 
   test('restore stops the servers first, replaces all, and starts again', async () => {
@@ -350,9 +378,20 @@ suite('setup-observability.sh', () => {
       assert.ok(found >= 0, `${words} in ${compose.join('\n')}`);
       return found;
     };
-    const order = ['stop api grafana alloy', 'postgres-setup', 'pg_restore', 'RENAME TO plant_care_db_before', 'archive unpack api', 'archive unpack grafana', 'up --detach'];
+    const order = [
+      'stop api grafana alloy',
+      'postgres-setup',
+      'pg_restore',
+      'RENAME TO plant_care_db_before',
+      'archive unpack api',
+      'archive unpack grafana',
+      'up --detach',
+    ];
     const places = order.map(at);
-    assert.deepEqual(places, [...places].sort((one, other) => one - other));
+    assert.deepEqual(
+      places,
+      [...places].sort((one, other) => one - other),
+    );
     const given = await readFile(join(bin, 'stdin'), 'utf8');
     for (const part of ['pg_dump', 'pack api', 'pack grafana']) assert.ok(given.includes(part), given);
   });
@@ -380,7 +419,9 @@ suite('setup-observability.sh', () => {
     await run(['start']);
     await run(['backup', 'b']);
     const read = (name) => readFile(join(secrets(), name), 'utf8');
-    const [key, admin, password] = await Promise.all(['encryption_key', 'grafana_password', 'postgres_password'].map(read));
+    const [key, admin, password] = await Promise.all(
+      ['encryption_key', 'grafana_password', 'postgres_password'].map(read),
+    );
     await rm(secrets(), { recursive: true });
     await run(['start']);
     const own = await read('postgres_password');
@@ -388,7 +429,11 @@ suite('setup-observability.sh', () => {
     const archive = 'observability/backup-keys/b.tar';
     const { code, output } = await run(['restore', 'b', '--keys', archive, '--yes']);
     assert.equal(code, 0, output);
-    assert.deepEqual(await Promise.all(['encryption_key', 'grafana_password', 'postgres_password'].map(read)), [key, admin, own]);
+    assert.deepEqual(await Promise.all(['encryption_key', 'grafana_password', 'postgres_password'].map(read)), [
+      key,
+      admin,
+      own,
+    ]);
     // A third machine's keys do not fit.
     await writeFile(join(secrets(), 'encryption_key'), 'another');
     await run(['backup', 'c']);
@@ -402,7 +447,8 @@ suite('setup-observability.sh', () => {
     for (const args of [[], ['begin']]) {
       const { code, output, calls } = await run(args);
       assert.equal(code, 2);
-      for (const command of ['start', 'stop', 'restart', 'status', 'logs', 'clean', 'backup', 'restore']) assert.ok(output.includes(`  ${command} `), output);
+      for (const command of ['start', 'stop', 'restart', 'status', 'logs', 'clean', 'backup', 'restore'])
+        assert.ok(output.includes(`  ${command} `), output);
       assert.deepEqual(calls, []);
     }
   });
@@ -418,7 +464,9 @@ suite('setup-observability.sh', () => {
     await writeFile(join(root, 'secrets/api/old'), 'taken away on the host');
     // Owners are root's to change; what would be changed is written down.
     await writeFile(join(bin, 'chown'), `#!/bin/sh\necho "$*" >>${bin}/owners\n`, { mode: 0o755 });
-    const child = spawn('sh', [join(repository, 'observability/init.sh'), root], { env: { PATH: `${bin}:${process.env.PATH}` } });
+    const child = spawn('sh', [join(repository, 'observability/init.sh'), root], {
+      env: { PATH: `${bin}:${process.env.PATH}` },
+    });
     const [code] = await once(child, 'close');
     assert.equal(code, 0);
     const at = async (service) => (await readdir(join(root, 'secrets', service))).sort();

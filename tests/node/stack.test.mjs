@@ -17,7 +17,10 @@ const yaml = (path) => {
   assert.deepEqual(document.errors, [], path);
   return document.toJS();
 };
-const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: REPOSITORY, encoding: 'utf8' })
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: REPOSITORY,
+  encoding: 'utf8',
+})
   .split('\n')
   .filter((path) => path && existsSync(join(REPOSITORY, path)));
 
@@ -55,24 +58,45 @@ suite('compose.yaml', () => {
     ['api: keeps capabilities', ({ api }) => delete api.cap_drop],
     ['grafana: can write to its image', ({ grafana }) => (grafana.read_only = false)],
     ['api: 8000:8000 is open to other machines', ({ api }) => (api.ports = ['8000:8000'])],
-    ['loki: 127.0.0.1:3100:3100 is not published: all its networks are internal', ({ loki }) => (loki.networks = ['telemetry'])],
+    [
+      'loki: 127.0.0.1:3100:3100 is not published: all its networks are internal',
+      ({ loki }) => (loki.networks = ['telemetry']),
+    ],
     ['alloy: there is no network tracing', ({ alloy }) => alloy.networks.push('tracing')],
-    ['tempo: its health check needs a shell, and its image has none', ({ tempo }) => (tempo.healthcheck.test = ['CMD-SHELL', 'wget -q x'])],
-    ['api: its health check needs a shell, and its image has none', ({ api }) => (api.healthcheck.test = ['CMD', 'curl', '-f', 'http://127.0.0.1:8000'])],
+    [
+      'tempo: its health check needs a shell, and its image has none',
+      ({ tempo }) => (tempo.healthcheck.test = ['CMD-SHELL', 'wget -q x']),
+    ],
+    [
+      'api: its health check needs a shell, and its image has none',
+      ({ api }) => (api.healthcheck.test = ['CMD', 'curl', '-f', 'http://127.0.0.1:8000']),
+    ],
     ['tempo: nobody asks whether it is healthy', ({ tempo }) => (tempo.healthcheck = { disable: true })],
     ['grafana: waits for tempo, which has no health check', ({ tempo }) => (tempo.healthcheck = { disable: true })],
-    ['mimir: nobody asks whether it is healthy', (services) => (services['mimir-ready'].healthcheck.test = ['CMD', 'true'])],
+    [
+      'mimir: nobody asks whether it is healthy',
+      (services) => (services['mimir-ready'].healthcheck.test = ['CMD', 'true']),
+    ],
     ['api: waits for the end of migrate, which is started again', ({ migrate }) => (migrate.restart = 'always')],
-    ["alloy: has the engine's socket", ({ alloy }) => alloy.volumes.push('/var/run/docker.sock:/var/run/docker.sock:ro')],
+    [
+      "alloy: has the engine's socket",
+      ({ alloy }) => alloy.volumes.push('/var/run/docker.sock:/var/run/docker.sock:ro'),
+    ],
     ['alloy: can write to /', ({ alloy }) => alloy.volumes.push('/:/host')],
-    ['grafana: GF_SECURITY_ADMIN_PASSWORD is not read from a file', ({ grafana }) => (grafana.environment.GF_SECURITY_ADMIN_PASSWORD = 'admin')],
+    [
+      'grafana: GF_SECURITY_ADMIN_PASSWORD is not read from a file',
+      ({ grafana }) => (grafana.environment.GF_SECURITY_ADMIN_PASSWORD = 'admin'),
+    ],
     ['the memory limits are', ({ mimir }) => (mimir.mem_limit = '8g')],
     ['mimir: has no memory limit', ({ mimir }) => delete mimir.mem_limit],
     ['loki: there is no volume loki', ({ loki }) => loki.volumes.push('loki:/loki2')],
   ]) {
     test(`a mistake is found: ${complaint}`, () => {
       const found = complaints(changed(({ services }) => change(services)));
-      assert.ok(found.some((one) => one.startsWith(complaint)), `${found}`);
+      assert.ok(
+        found.some((one) => one.startsWith(complaint)),
+        `${found}`,
+      );
     });
   }
 
@@ -98,7 +122,10 @@ suite('compose.yaml', () => {
     const { loki, tempo, mimir, grafana } = compose.services;
     for (const service of [loki, tempo, mimir]) {
       const [, path] = /-config\.file=(.*)/.exec(service.command.join('\n'));
-      assert.ok(service.volumes.some((volume) => path.startsWith(volume.split(':')[1])), path);
+      assert.ok(
+        service.volumes.some((volume) => path.startsWith(volume.split(':')[1])),
+        path,
+      );
     }
     const [{ options }] = yaml('observability/grafana/provisioning/dashboards/dashboards.yaml').providers;
     assert.ok(grafana.volumes.includes(`./observability/grafana/dashboards:${options.path}:ro`));
@@ -107,7 +134,10 @@ suite('compose.yaml', () => {
 
   test('each secret that is read is handed out to its reader, and made by the script', () => {
     const hand = Object.fromEntries(
-      [...text('observability/init.sh').matchAll(/^hand_out (\w+) (\d+) (.*)$/gm)].map(([, service, uid, files]) => [service, { uid, files }]),
+      [...text('observability/init.sh').matchAll(/^hand_out (\w+) (\d+) (.*)$/gm)].map(([, service, uid, files]) => [
+        service,
+        { uid, files },
+      ]),
     );
     hand.grafana.files += text('observability/init.sh');
     const script = text('observability/setup-observability.sh');
@@ -132,7 +162,9 @@ suite('compose.yaml', () => {
     const names = Object.keys(compose.services.api.environment);
     const source = execFileSync('grep', ['-rhoE', '"[A-Z][A-Z0-9_]+"', join(REPOSITORY, 'src')], { encoding: 'utf8' });
     const known = new Set(source.split('\n').map((name) => name.slice(1, -1)));
-    for (const name of names.filter((one) => !/_FILE$|^OTEL_|^MANAGEMENT_ADDR$|^ENABLE_|^METRICS_|^RESOLVER_/.test(one))) {
+    for (const name of names.filter(
+      (one) => !/_FILE$|^OTEL_|^MANAGEMENT_ADDR$|^ENABLE_|^METRICS_|^RESOLVER_/.test(one),
+    )) {
       assert.ok(known.has(name), name);
     }
   });
@@ -149,10 +181,16 @@ suite('compose.yaml', () => {
       const port = ports[0].split(':')[1];
       const here = server.address().port;
       const own = (value) => value.replaceAll(port, here);
-      const words = healthcheck.test[0] === 'CMD-SHELL' ? ['sh', '-c', healthcheck.test[1].replaceAll('$$', '$')] : healthcheck.test.slice(1);
+      const words =
+        healthcheck.test[0] === 'CMD-SHELL'
+          ? ['sh', '-c', healthcheck.test[1].replaceAll('$$', '$')]
+          : healthcheck.test.slice(1);
       const exit = async () => {
         const [program, ...args] = words.map(own);
-        const child = spawn(program, args, { env: { PATH: process.env.PATH, URL: own(environment.URL ?? '') }, stdio: 'ignore' });
+        const child = spawn(program, args, {
+          env: { PATH: process.env.PATH, URL: own(environment.URL ?? '') },
+          stdio: 'ignore',
+        });
         return (await once(child, 'close'))[0];
       };
       assert.equal(await exit(), 0);
@@ -164,7 +202,8 @@ suite('compose.yaml', () => {
   }
 
   test('stores get time to stop', () => {
-    for (const name of ['postgres', 'loki', 'tempo', 'mimir']) assert.equal(compose.services[name].stop_grace_period, '60s', name);
+    for (const name of ['postgres', 'loki', 'tempo', 'mimir'])
+      assert.equal(compose.services[name].stop_grace_period, '60s', name);
   });
 
   test('Go programs stay below their limit', () => {
@@ -185,28 +224,50 @@ suite('Dockerfile', () => {
     .filter((line) => line && !line.startsWith('#'));
 
   test('what it copies is in the repository and reaches the engine', () => {
-    const allowed = text('.dockerignore').split('\n').filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+    const allowed = text('.dockerignore')
+      .split('\n')
+      .filter((line) => line.startsWith('!'))
+      .map((line) => line.slice(1));
     const sources = lines
       .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
       .flatMap((line) => line.split(/\s+/).slice(1, -1));
     assert.ok(sources.length > 5);
     for (const source of sources) {
       assert.ok(existsSync(join(REPOSITORY, source)), source);
-      assert.ok(allowed.some((one) => source === one || source.startsWith(`${one}/`)), `${source} is in .dockerignore`);
+      assert.ok(
+        allowed.some((one) => source === one || source.startsWith(`${one}/`)),
+        `${source} is in .dockerignore`,
+      );
     }
-    assert.equal(text('.dockerignore').split('\n').filter((line) => line && !line.startsWith('#'))[0], '*');
+    assert.equal(
+      text('.dockerignore')
+        .split('\n')
+        .filter((line) => line && !line.startsWith('#'))[0],
+      '*',
+    );
   });
 
   test('it knows every member of the workspace, and a Rust that is new enough', () => {
     const cargo = text('Cargo.toml');
     const members = JSON.parse(/^members = (\[.*\])$/m.exec(cargo)[1]).filter((member) => member !== '.');
-    for (const member of members) assert.ok(lines.some((line) => line.includes(`COPY ${member}/Cargo.toml`)), member);
+    for (const member of members)
+      assert.ok(
+        lines.some((line) => line.includes(`COPY ${member}/Cargo.toml`)),
+        member,
+      );
     const minimum = /^rust-version = "(\d+)\.(\d+)"$/m.exec(cargo).slice(1).map(Number);
     const [, major, minor] = /^FROM rust:(\d+)\.(\d+)\.\d+-/m.exec(text('Dockerfile')).map(Number);
     assert.ok(major > minimum[0] || (major === minimum[0] && minor >= minimum[1]));
     // Its linter settings need no more than the folders that are copied.
-    for (const [, embedded] of execFileSync('grep', ['-rhoE', 'include_(bytes|str)!\\("[^"]*"\\)', join(REPOSITORY, 'src')], { encoding: 'utf8' }).matchAll(/\("(?:\.\.\/)*([^"]*)"\)/g)) {
-      assert.ok(lines.some((line) => line.startsWith(`COPY ${embedded} `)), embedded);
+    for (const [, embedded] of execFileSync(
+      'grep',
+      ['-rhoE', 'include_(bytes|str)!\\("[^"]*"\\)', join(REPOSITORY, 'src')],
+      { encoding: 'utf8' },
+    ).matchAll(/\("(?:\.\.\/)*([^"]*)"\)/g)) {
+      assert.ok(
+        lines.some((line) => line.startsWith(`COPY ${embedded} `)),
+        embedded,
+      );
     }
   });
 
@@ -219,7 +280,9 @@ suite('Dockerfile', () => {
       const line = last.find((one) => one.startsWith(`${name} `));
       assert.match(line, /\[".*"\]$/, `${name} needs a shell`);
     }
-    assert.ok(last.some((line) => line.includes('["/plant-care", "healthcheck", "http://127.0.0.1:8000/health/ready"]')));
+    assert.ok(
+      last.some((line) => line.includes('["/plant-care", "healthcheck", "http://127.0.0.1:8000/health/ready"]')),
+    );
   });
 });
 
@@ -244,7 +307,10 @@ suite("Grafana's data sources and the stores", () => {
     for (const { url } of datasources) {
       const { hostname, port } = new URL(url);
       assert.equal(Number(port), listens[hostname], url);
-      assert.ok(services[hostname].networks.some((network) => services.grafana.networks.includes(network)), url);
+      assert.ok(
+        services[hostname].networks.some((network) => services.grafana.networks.includes(network)),
+        url,
+      );
       assert.deepEqual(services[hostname].ports, [`127.0.0.1:${port}:${port}`]);
     }
   });
@@ -280,13 +346,18 @@ suite("Grafana's data sources and the stores", () => {
     assert.equal(new Set(paths).size, paths.length);
     for (const path of paths) {
       assert.match(path, /^\/data\//);
-      for (const other of paths.filter((one) => one !== path)) assert.ok(!other.startsWith(`${path}/`), `${other} is in ${path}`);
+      for (const other of paths.filter((one) => one !== path))
+        assert.ok(!other.startsWith(`${path}/`), `${other} is in ${path}`);
     }
     // Exemplars are dropped silently at the default of 0, and the tenant's rules are in the folder of its name.
     assert.ok(mimir.limits.max_global_exemplars_per_user > 0);
     assert.equal(mimir.multitenancy_enabled, false);
     assert.equal(mimir.ruler_storage.local.directory, '/etc/mimir/rules');
-    assert.ok(existsSync(join(REPOSITORY, 'observability/mimir', mimir.alertmanager.fallback_config_file.replace('/etc/mimir/', ''))));
+    assert.ok(
+      existsSync(
+        join(REPOSITORY, 'observability/mimir', mimir.alertmanager.fallback_config_file.replace('/etc/mimir/', '')),
+      ),
+    );
     const fallback = yaml('observability/mimir/alertmanager-fallback.yaml');
     assert.ok(fallback.receivers.some(({ name }) => name === fallback.route.receiver));
     const { compactor } = yaml('observability/loki/loki.yaml');
@@ -310,8 +381,14 @@ suite('linters', () => {
       const absolute = join(REPOSITORY, path);
       return statSync(absolute).isFile() && /^#!.*\b(ba)?sh\n/.test(readFileSync(absolute, 'latin1').slice(0, 40));
     });
-    for (const path of ['observability/setup-observability.sh', 'observability/init.sh', 'scripts/test']) assert.ok(files.includes(path), path);
-    const { status, stdout, stderr, error } = run('shellcheck', '--external-sources', '--source-path=SCRIPTDIR', ...files);
+    for (const path of ['observability/setup-observability.sh', 'observability/init.sh', 'scripts/test'])
+      assert.ok(files.includes(path), path);
+    const { status, stdout, stderr, error } = run(
+      'shellcheck',
+      '--external-sources',
+      '--source-path=SCRIPTDIR',
+      ...files,
+    );
     assert.equal(error, undefined, 'shellcheck is missing: scripts/setup lint');
     assert.equal(status, 0, stdout + stderr);
   });
@@ -323,7 +400,8 @@ suite('observability/README.md', () => {
   test('its commands, paths, links and settings are there', () => {
     const script = text('observability/setup-observability.sh');
     for (const [, commands] of readme.matchAll(/^\| ((?:`(?:start|status|logs|backup|restore|clean)[^|]*)) \|/gm)) {
-      for (const [, command] of commands.matchAll(/`(\w+)/g)) assert.match(script, new RegExp(`\\b${command}\\b`), command);
+      for (const [, command] of commands.matchAll(/`(\w+)/g))
+        assert.match(script, new RegExp(`\\b${command}\\b`), command);
     }
     const [, tree] = /```text\n(.*?)```/s.exec(readme);
     for (const [, path] of tree.matchAll(/(\S*(?:\/|\.\w+|Dockerfile))(?=[ ;])/g)) {
@@ -339,12 +417,17 @@ suite('observability/README.md', () => {
       assert.ok(text('compose.yaml').includes(`\${${name}:-`) || script.includes(`\${${name}:-`), name);
     }
     const used = [...text('compose.yaml').matchAll(/\$\{(\w+):-/g)].map(([, name]) => name);
-    for (const name of used) assert.ok(settings.includes(name) || settings.includes(name.replace('GRAFANA_SMTP', '')), name);
+    for (const name of used)
+      assert.ok(settings.includes(name) || settings.includes(name.replace('GRAFANA_SMTP', '')), name);
   });
 
   test('its figures are those of the files', () => {
-    const limits = Object.values(yaml('compose.yaml').services).map(({ mem_limit: limit }) => Number.parseInt(limit, 10) * (limit.endsWith('g') ? 1024 : 1));
-    assert.ok(readme.includes(`memory limit (${(limits.reduce((one, other) => one + other) / 1024).toFixed(1)} GiB in all)`));
+    const limits = Object.values(yaml('compose.yaml').services).map(
+      ({ mem_limit: limit }) => Number.parseInt(limit, 10) * (limit.endsWith('g') ? 1024 : 1),
+    );
+    assert.ok(
+      readme.includes(`memory limit (${(limits.reduce((one, other) => one + other) / 1024).toFixed(1)} GiB in all)`),
+    );
     assert.match(readme, /logs and traces 7 days, metrics 15/);
     assert.equal(yaml('observability/loki/loki.yaml').limits_config.retention_period, '168h');
     const tempo = yaml('observability/tempo/tempo.yaml');
