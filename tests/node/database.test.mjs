@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { promisify } from 'node:util';
-import { REPOSITORY } from './server.mjs';
+import { PATIENCE_SECONDS, REPOSITORY, until } from './server.mjs';
 
 const call = promisify(execFile);
 const PROGRAM = process.env.PLANT_CARE_BIN ?? join(REPOSITORY, 'target/debug/plant-care');
@@ -114,13 +114,15 @@ suite("the stack's Postgres", () => {
       await sql('SELECT count(*) FROM bulky WHERE id = 7', { user: 'plant_user' });
     // Statistics arrive when a session ends, or a little later.
     const watcher = { user: 'plant_monitor' };
-    const rows = async (statement) => {
-      for (let left = 100; ; left -= 1) {
-        const found = await sql(statement, watcher);
-        if (found.length > 0 || left === 0) return found;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    };
+    const rows = (statement) =>
+      until(
+        async () => {
+          const found = await sql(statement, watcher);
+          return found.length > 0 ? found : null;
+        },
+        PATIENCE_SECONDS,
+        () => `Nothing came of ${statement}`,
+      );
     const [slow] = await rows(`SELECT role, calls, query FROM monitoring.slow_queries
       WHERE query LIKE 'SELECT count(*) FROM bulky WHERE id = $1%'`);
     assert.deepEqual(slow, { role: 'plant_user', calls: '3', query: 'SELECT count(*) FROM bulky WHERE id = $1' });
