@@ -15,7 +15,7 @@ export const ALERTING = join(FOLDER, 'grafana/provisioning/alerting/alerting.yml
 const DOCUMENTS = ['README.md', 'docs/observability.md'];
 
 /** What Alloy makes labels and structured metadata of a log line. */
-export const STREAM_LABELS = ['service', 'container', 'level', 'stream', 'cluster'];
+export const STREAM_LABELS = ['service', 'container', 'level', 'stream'];
 
 /** The fields of a log line. */
 export const LOG_FIELDS = [
