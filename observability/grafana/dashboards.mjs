@@ -231,7 +231,7 @@ const overview = dashboard(
   'plant-care-overview',
   'Plant Care - Application Overview',
   'Who asks for what, how long it takes, what fails, and how the plants are.',
-  ['metrics', 'logs', 'traces'],
+  ['metrics', 'logs'],
   [
     numbers('Total User Registrations', 'Members who registered in the time that is shown, on all servers.', 4, 'short',
       values(['round(sum(increase(plant_care_user_registrations_total[$__range])))', 'registered']), { decimals: 0, height: 4 }),

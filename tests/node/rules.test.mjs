@@ -16,8 +16,16 @@ const alerts = await grafanaAlerts();
 const rules = await rulerRules();
 const tests = (await readdir(TESTS)).sort();
 
+async function find() {
+  try {
+    return (await run(join(REPOSITORY, 'scripts/prometheus'), ['promtool'])).stdout.trim();
+  } catch {
+    assert.fail('promtool is missing: scripts/setup promtool');
+  }
+}
+
 async function promtool(...words) {
-  const program = process.env.PROMTOOL ?? (await run(join(REPOSITORY, 'scripts/prometheus'), ['promtool'])).stdout.trim();
+  const program = process.env.PROMTOOL ?? (await find());
   try {
     return (await run(program, words)).stdout;
   } catch (failure) {
