@@ -426,7 +426,7 @@ const live = dashboard(
       series([rate('plant_care_live_bus_wakeups_total', 'instance'), '{{instance}}'])),
     lines('Reconnects', 'Times that the bus was lost and came back. More than 3 in 15 minutes is an alert.', 4, 'short',
       series(['sum by (instance) (increase(plant_care_live_bus_reconnects_total[$__rate_interval]))', '{{instance}}']), { bars: true, decimals: 0 }),
-    lines('Rescues', 'Streams that had moved without a wake-up. More than 5 in 15 minutes is an alert.', 4, 'short',
+    lines('Rescues', 'Streams that had moved before a wake-up came. More than 5 in 15 minutes, and than a tenth of the wake-ups, is an alert.', 4, 'short',
       series(['sum by (instance) (increase(plant_care_live_bus_rescues_total[$__rate_interval]))', '{{instance}}']), { bars: true, decimals: 0 }),
   ],
 );

@@ -1,7 +1,7 @@
 // Every query of the dashboards, rules, alerts and documents: understood by its language's grammar, and about what there
 // is. And the dashboards themselves.
 import assert from 'node:assert/strict';
-import { readFile, readdir } from 'node:fs/promises';
+import { access, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -286,4 +286,34 @@ test('every series that is made elsewhere is asked for', async () => {
   const all = await promqlQueries();
   const names = new Set(all.flatMap(({ expr }) => selectorsOf(expr).map(({ name }) => name)));
   for (const { name } of known.metrics.filter(({ external }) => external)) assert.ok(names.has(name), name);
+});
+
+test('every metric is on a dashboard or in a rule, and the page says where', async () => {
+  const all = await promqlQueries();
+  const base = (name) => known.metrics.find((metric) => [metric.name, `${metric.name}_bucket`, `${metric.name}_sum`, `${metric.name}_count`].includes(name))?.name;
+  const users = new Map();
+  for (const { kind, origin, expr } of all.filter(({ kind }) => kind !== 'example')) {
+    const where = kind === 'panel' ? origin.split('.json')[0].replace('plant-care-', '') : kind === 'alert' ? origin.split(': ')[1] : 'objectives';
+    for (const { name } of selectorsOf(expr)) {
+      if (base(name)) users.set(base(name), (users.get(base(name)) ?? new Set()).add(where.toLowerCase()));
+    }
+  }
+  for (const { name } of known.metrics.filter(({ external }) => !external)) {
+    const cell = new RegExp(`^\\| \`${name}\` .*\\| ([^|]+) \\|$`, 'm').exec(page)[1];
+    assert.ok(users.has(name), `${name} is used nowhere`);
+    for (const claimed of cell.replace(/\[([^\]]+)\]\([^)]+\)/g, '$1').split(', ')) {
+      const where = claimed.replace(/^the /, '').toLowerCase();
+      assert.ok(users.get(name).has(where), `${name} is not used by ${claimed}, but by ${[...users.get(name)].join(', ')}`);
+    }
+  }
+});
+
+test('every link of the page leads somewhere', async () => {
+  const anchors = [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading.toLowerCase().replaceAll(' ', '-'));
+  const links = [...page.matchAll(/\]\(([^)]+)\)/g)].map(([, link]) => link);
+  assert.ok(links.length > 10, 'The page has no links');
+  for (const link of links) {
+    if (link.startsWith('#')) assert.ok(anchors.includes(link.slice(1)), link);
+    else await assert.doesNotReject(access(join(REPOSITORY, 'docs', link)), link);
+  }
 });

@@ -15,6 +15,7 @@ const run = promisify(execFile);
 const alerts = await grafanaAlerts();
 const rules = await rulerRules();
 const tests = (await readdir(TESTS)).sort();
+const page = await readFile(join(REPOSITORY, 'docs/observability.md'), 'utf8');
 
 async function find() {
   try {
@@ -82,8 +83,8 @@ test('every alert is shown to fire and not to fire', async () => {
   assert.deepEqual([...shown.false].sort(), names);
 });
 
-test('every alert says how bad it is, what it is, and where to read on', async () => {
-  const headings = [...(await readFile(join(REPOSITORY, 'docs/observability.md'), 'utf8')).matchAll(/^#+ (.*)$/gm)];
+test('every alert says how bad it is, what it is, and where to read on', () => {
+  const headings = [...page.matchAll(/^#+ (.*)$/gm)];
   const anchors = headings.map(([, heading]) => `docs/observability.md#${heading.toLowerCase().replaceAll(' ', '-')}`);
   const all = [...rules.filter(({ alert }) => alert), ...alerts];
   for (const { alert, title, labels, annotations } of all) {
@@ -110,6 +111,25 @@ test('the windows of the objectives differ in nothing but the window', () => {
     assert.deepEqual(windows, ['5m', '30m', '1h', '2h', '6h', '1d', '3d'], kind);
     const shapes = same.map(({ expr }, at) => expr.replaceAll(`[${windows[at]}]`, '[window]'));
     assert.equal(new Set(shapes).size, 1, kind);
+  }
+});
+
+test('the alerts on the objectives have the windows and factors of the page', () => {
+  const burns = { Fast: [[14.4, '1h', '5m'], [6, '6h', '30m']], Slowly: [[3, '1d', '2h'], [1, '3d', '6h']] };
+  for (const [kind, budget] of [['availability', 0.005], ['latency', 0.05]]) {
+    for (const [speed, pairs] of Object.entries(burns)) {
+      const name = `${kind[0].toUpperCase()}${kind.slice(1)}Burns${speed}`;
+      const { expr } = rules.find(({ alert }) => alert === name);
+      const errors = `plant_care:slo_${kind}_errors:ratio_rate`;
+      const parts = pairs.map(([factor, long, short]) => {
+        const limit = `${factor} * ${budget}`;
+        return `( ${errors}${long} > ${limit} and ${errors}${short} > ${limit} and plant_care:slo_requests:rate${long} > 0.02 )`;
+      });
+      assert.equal(expr.replace(/\s+/g, ' ').trim(), parts.join(' or '));
+      for (const [factor, long, short] of pairs) {
+        assert.match(page, new RegExp(`^\\| ${factor} times \\| ${long} and ${short} \\|.*\\| ${speed === 'Fast' ? 'critical' : 'warning'} \\|$`, 'm'));
+      }
+    }
   }
 });
 
