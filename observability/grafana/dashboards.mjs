@@ -4,9 +4,9 @@ import { join } from 'node:path';
 
 /** The data sources, each behind a variable of the dashboard, so that a copy can look at another installation. */
 const SOURCES = {
-  metrics: { type: 'prometheus', uid: 'mimir', label: 'Metrics' },
-  logs: { type: 'loki', uid: 'loki', label: 'Logs' },
-  traces: { type: 'tempo', uid: 'tempo', label: 'Traces' },
+  metrics: { type: 'prometheus', uid: 'mimir', name: 'Mimir', label: 'Metrics' },
+  logs: { type: 'loki', uid: 'loki', name: 'Loki', label: 'Logs' },
+  traces: { type: 'tempo', uid: 'tempo', name: 'Tempo', label: 'Traces' },
 };
 const API = 'resource.service.name = "plant-care-api"';
 const FULL = 24;
@@ -209,7 +209,7 @@ const dashboard = (uid, title, description, used, panels, variables = []) => ({
         type: 'datasource',
         query: SOURCES[name].type,
         refresh: 1,
-        current: { text: SOURCES[name].uid, value: SOURCES[name].uid },
+        current: { text: SOURCES[name].name, value: SOURCES[name].uid },
       })),
       ...variables,
     ],
