@@ -119,7 +119,8 @@ test('the alerts on the objectives have the windows and factors of the page', ()
   for (const [kind, budget] of [['availability', 0.005], ['latency', 0.05]]) {
     for (const [speed, pairs] of Object.entries(burns)) {
       const name = `${kind[0].toUpperCase()}${kind.slice(1)}Burns${speed}`;
-      const { expr } = rules.find(({ alert }) => alert === name);
+      const { expr, for: time } = rules.find(({ alert }) => alert === name);
+      assert.equal(time, { Fast: '2m', Slowly: '15m' }[speed]);
       const errors = `plant_care:slo_${kind}_errors:ratio_rate`;
       const parts = pairs.map(([factor, long, short]) => {
         const limit = `${factor} * ${budget}`;
