@@ -1,6 +1,6 @@
 # Each target is a few lines; the rest is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run up down test prove check fmt schema graphiql clean
+.PHONY: help run up down test prove check fmt schema graphiql dashboards clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -32,6 +32,9 @@ schema: ## Write schema.graphql from the program
 
 graphiql: ## Build the GraphiQL page that the program carries
 	@graphiql/build.sh
+
+dashboards: ## Write the Grafana dashboards from their script
+	@node observability/grafana/dashboards.mjs
 
 clean: ## Remove what was built; the data folder stays
 	@cargo clean
