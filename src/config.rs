@@ -183,9 +183,9 @@ impl Config {
         } else {
             LogFormat::Json
         };
-        let log_filter = reader
-            .text("RUST_LOG")
-            .unwrap_or_else(|| "info,async_nats=off,sqlx=warn,sea_orm_migration=warn,opentelemetry=off".to_owned());
+        let log_filter = reader.text("RUST_LOG").unwrap_or_else(|| {
+            "info,async_nats=off,sqlx=warn,sea_orm_migration=warn,opentelemetry=off".to_owned()
+        });
         Ok(Self {
             listen_addr,
             data_dir,
@@ -214,6 +214,7 @@ impl Config {
     }
 
     /// The same for a command: only the server sends spans.
+    #[must_use]
     pub fn without_spans(mut self) -> Self {
         self.observability.otlp_endpoint = None;
         self
@@ -370,10 +371,16 @@ mod tests {
         let config = read(&[("SECRET_KEY_FILE", &path)]).unwrap();
         assert_eq!(config.secret_key, Some(Secret([9; 32])));
         let both = complaint(&[("SECRET_KEY_FILE", &path), ("SECRET_KEY", &key)]);
-        assert!(both.starts_with("SECRET_KEY_FILE=") && both.ends_with("only if SECRET_KEY is not set"), "{both}");
+        assert!(
+            both.starts_with("SECRET_KEY_FILE=") && both.ends_with("only if SECRET_KEY is not set"),
+            "{both}"
+        );
         std::fs::remove_file(&file).unwrap();
         let gone = complaint(&[("SECRET_KEY_FILE", &path)]);
-        assert!(gone.starts_with("SECRET_KEY_FILE=") && gone.contains("a file that can be read"), "{gone}");
+        assert!(
+            gone.starts_with("SECRET_KEY_FILE=") && gone.contains("a file that can be read"),
+            "{gone}"
+        );
     }
 
     #[test]

@@ -105,9 +105,10 @@ impl Observability {
     }
 
     pub(super) fn table(&self) -> [(&'static str, String); 8] {
-        let sampler = match self.sampling.parent_based {
-            true => "parentbased_traceidratio",
-            false => "traceidratio",
+        let sampler = if self.sampling.parent_based {
+            "parentbased_traceidratio"
+        } else {
+            "traceidratio"
         };
         [
             ("ENABLE_OBSERVABILITY", self.enabled.to_string()),
@@ -115,7 +116,9 @@ impl Observability {
             ("OTEL_SERVICE_NAME", self.service_name.clone()),
             (
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
-                self.otlp_endpoint.as_ref().map_or_else(String::new, ToString::to_string),
+                self.otlp_endpoint
+                    .as_ref()
+                    .map_or_else(String::new, ToString::to_string),
             ),
             ("OTEL_TRACES_SAMPLER", sampler.to_owned()),
             ("OTEL_TRACES_SAMPLER_ARG", self.sampling.ratio.to_string()),
@@ -169,6 +172,8 @@ fn operation_names(reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
 pub(crate) fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     text.len() <= 64
-        && bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

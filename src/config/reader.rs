@@ -28,7 +28,10 @@ impl Reader<'_> {
                 "DATABASE_URL_FILE",
                 "a file that can be read, only if DATABASE_URL is not set",
             ),
-            "SECRET_KEY" => ("SECRET_KEY_FILE", "a file that can be read, only if SECRET_KEY is not set"),
+            "SECRET_KEY" => (
+                "SECRET_KEY_FILE",
+                "a file that can be read, only if SECRET_KEY is not set",
+            ),
             _ => (
                 "ENCRYPTION_KEY_FILE",
                 "a file that can be read, only if ENCRYPTION_KEY is not set",

@@ -2,7 +2,7 @@
 //! passes here, whichever transport it comes by.
 
 use std::any::TypeId;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
@@ -10,6 +10,7 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Request, Response, ServerError};
 use async_graphql_value::ConstValue;
+use tokio::time::Instant;
 
 use super::error::{ApiError, outcome, with_codes};
 use super::{Api, lexical};
@@ -86,7 +87,9 @@ impl Api {
     pub fn document(&self, request: Request) -> Result<Document, Box<Response>> {
         let name = request.operation_name.clone();
         self.read(request).inspect_err(|refusal| {
-            self.app().telemetry.refused(None, name.as_deref(), outcome(refusal));
+            self.app()
+                .telemetry
+                .refused(None, name.as_deref(), outcome(refusal));
         })
     }
 

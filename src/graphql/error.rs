@@ -206,7 +206,9 @@ pub fn outcome(response: &Response) -> Outcome {
     let is_ours = |code: &&str| matches!(*code, INTERNAL | ApiError::SERVER_BUSY);
     match codes.iter().find(|code| is_ours(code)) {
         Some(code) => Outcome::ServerError(code),
-        None => codes.first().map_or(Outcome::Ok, |code| Outcome::ClientError(code)),
+        None => codes
+            .first()
+            .map_or(Outcome::Ok, |code| Outcome::ClientError(code)),
     }
 }
 

@@ -61,7 +61,9 @@ where
 
     async fn load(&self, keys: &[K]) -> Result<HashMap<K, Self::Value>, Self::Error> {
         let telemetry = self.0.database.telemetry();
-        telemetry.batch(name_of::<K>(), keys.len(), self.0.load(keys)).await
+        telemetry
+            .batch(name_of::<K>(), keys.len(), Box::pin(self.0.load(keys)))
+            .await
     }
 }
 

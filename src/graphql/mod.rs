@@ -189,7 +189,9 @@ impl Api {
 
     /// Begins an operation, for whoever observes.
     fn begin(&self, document: &Document, caller: &Caller) -> Operation {
-        let kind = document.operation().map_or(OperationType::Query, |operation| operation.ty);
+        let kind = document
+            .operation()
+            .map_or(OperationType::Query, |operation| operation.ty);
         let member = caller.viewer.member().map(|member| member.id);
         let telemetry = &self.app.telemetry;
         telemetry.operation(kind, document.operation_name(), member, document.parsed_in)
@@ -289,9 +291,9 @@ impl Api {
         let config = &self.app.config;
         let mut document = document;
         self.calls.ask_for_types(&mut document.parsed);
-        let plan = document
-            .operation()
-            .map_or_else(Plan::default, |operation| self.calls.plan(&document.parsed, operation));
+        let plan = document.operation().map_or_else(Plan::default, |operation| {
+            self.calls.plan(&document.parsed, operation)
+        });
         let Document {
             mut request, parsed, ..
         } = document;

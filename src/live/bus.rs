@@ -247,7 +247,9 @@ mod tests {
         ));
         let url = format!("sqlite://{}", file.display());
         let config = Config::from_source(&|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
-        let database = Database::connect(&config, Telemetry::start(&config).unwrap()).await.unwrap();
+        let database = Database::connect(&config, Telemetry::start(&config).unwrap())
+            .await
+            .unwrap();
         Ties {
             hub: Arc::new(Hub::new(database, Clock::system(), CancellationToken::new())),
             compare: Arc::default(),

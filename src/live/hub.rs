@@ -63,12 +63,10 @@ impl Hub {
     /// A stream to follow. Join it first, then read it: whatever is appended in between wakes.
     pub fn topic(&self, stream: Stream) -> Arc<Topic> {
         let mut topics = self.topics();
-        let topic = topics
-            .entry(stream)
-            .or_insert_with(|| {
-                let clock = self.reminders.clock().clone();
-                Arc::new(Topic::new(stream, self.database.clone(), clock))
-            });
+        let topic = topics.entry(stream).or_insert_with(|| {
+            let clock = self.reminders.clock().clone();
+            Arc::new(Topic::new(stream, self.database.clone(), clock))
+        });
         Arc::clone(topic)
     }
 

@@ -100,7 +100,11 @@ impl Calls {
                     possible[*interface].push(number);
                 }
             }
-            possible[number].extend(members.iter().filter_map(|member| by_name.get(member.node.as_str())));
+            possible[number].extend(
+                members
+                    .iter()
+                    .filter_map(|member| by_name.get(member.node.as_str())),
+            );
             let is_object = matches!(kind, TypeKind::Object(_));
             let fields = fields.iter().map(|field| {
                 let field = &field.node;
@@ -110,7 +114,9 @@ impl Calls {
                     // An interface's fields are resolved as those of its objects.
                     metrics: metrics.graphql.field(is_object.then_some(name), &field.name.node),
                     coordinate: format!("{name}.{}", field.name.node),
-                    works: is_root(name) || (!is_part_of_page(name, returned) && returns.is_some()) || !field.arguments.is_empty(),
+                    works: is_root(name)
+                        || (!is_part_of_page(name, returned) && returns.is_some())
+                        || !field.arguments.is_empty(),
                     returns,
                 };
                 (field.name.node.to_string(), of_field)
@@ -145,7 +151,9 @@ impl Calls {
             self.ask_in(&mut operation.node.selection_set.node, root);
         }
         for fragment in document.fragments.values_mut() {
-            let on = self.by_name.get(fragment.node.type_condition.node.on.node.as_str());
+            let on = self
+                .by_name
+                .get(fragment.node.type_condition.node.on.node.as_str());
             self.ask_in(&mut fragment.node.selection_set.node, on.copied());
         }
     }
@@ -154,7 +162,8 @@ impl Calls {
         for item in &mut set.items {
             match &mut item.node {
                 Selection::Field(field) => {
-                    let returns = parent.and_then(|parent| self.types[parent].fields.get(field.node.name.node.as_str()));
+                    let returns = parent
+                        .and_then(|parent| self.types[parent].fields.get(field.node.name.node.as_str()));
                     let Some(returns) = returns.and_then(|field| field.returns) else {
                         continue;
                     };
@@ -206,7 +215,8 @@ impl Calls {
                     if field.node.name.node.starts_with("__") {
                         continue;
                     }
-                    let returns = parent.and_then(|parent| self.types[parent].fields.get(field.node.name.node.as_str()));
+                    let returns = parent
+                        .and_then(|parent| self.types[parent].fields.get(field.node.name.node.as_str()));
                     let inner = returns.and_then(|field| field.returns).map(|returns| {
                         let inner = &field.node.selection_set.node;
                         (returns, self.items(inner, Some(returns), fragments, open, asks))
@@ -221,7 +231,10 @@ impl Calls {
                     let on = fragment.node.type_condition.as_ref();
                     let on = on.and_then(|on| self.by_name.get(on.node.on.node.as_str()).copied());
                     let inner = &fragment.node.selection_set.node;
-                    items.push(Item::On(on, self.items(inner, on.or(parent), fragments, open, asks)));
+                    items.push(Item::On(
+                        on,
+                        self.items(inner, on.or(parent), fragments, open, asks),
+                    ));
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = spread.node.fragment_name.node.as_str();
@@ -230,7 +243,10 @@ impl Calls {
                         continue;
                     };
                     open.push(name);
-                    let on = self.by_name.get(fragment.node.type_condition.node.on.node.as_str()).copied();
+                    let on = self
+                        .by_name
+                        .get(fragment.node.type_condition.node.on.node.as_str())
+                        .copied();
                     let inner = &fragment.node.selection_set.node;
                     items.push(Item::On(on, self.items(inner, on, fragments, open, asks)));
                     open.pop();
@@ -276,7 +292,8 @@ impl Calls {
                     }
                 }
                 Item::On(on, items) => {
-                    let applies = on.is_none_or(|on| on == of_type || self.types[on].possible.contains(&of_type));
+                    let applies =
+                        on.is_none_or(|on| on == of_type || self.types[on].possible.contains(&of_type));
                     if applies {
                         self.count_in(items, of_type, objects);
                     }
@@ -310,7 +327,9 @@ impl Calls {
         let Some(key) = keys.next() else { return };
         let mut place = find(&plan.items, plan.root, key);
         for key in keys {
-            let Some((_, _, Some((returns, items)))) = place else { return };
+            let Some((_, _, Some((returns, items)))) = place else {
+                return;
+            };
             place = find(items, *returns, key);
         }
         let Some((of_type, name, _)) = place else { return };
@@ -328,7 +347,11 @@ type Place<'p> = (usize, &'p str, Option<&'p (usize, Vec<Item>)>);
 /// The field that an answer knows by `key`, and whose it is.
 fn find<'p>(items: &'p [Item], of_type: usize, key: &str) -> Option<Place<'p>> {
     items.iter().find_map(|item| match item {
-        Item::Field { key: own, name, inner } => (own == key).then_some((of_type, name.as_str(), inner.as_ref())),
+        Item::Field {
+            key: own,
+            name,
+            inner,
+        } => (own == key).then_some((of_type, name.as_str(), inner.as_ref())),
         Item::On(on, items) => find(items, on.unwrap_or(of_type), key),
     })
 }
@@ -349,7 +372,11 @@ fn take_types_out(items: &[Item], object: &mut Object) {
     object.shift_remove(TYPE_KEY);
     for item in items {
         match item {
-            Item::Field { key, inner: Some((_, items)), .. } => {
+            Item::Field {
+                key,
+                inner: Some((_, items)),
+                ..
+            } => {
                 if let Some(value) = object.get_mut(key) {
                     take_types_out_of(items, value);
                 }
@@ -396,7 +423,10 @@ fn is_root(name: &str) -> bool {
 
 /// What a page consists of is there with it.
 fn is_part_of_page(parent: &str, returned: &str) -> bool {
-    parent.ends_with("Connection") || parent.ends_with("Edge") || parent.ends_with("Payload") || returned == "PageInfo"
+    parent.ends_with("Connection")
+        || parent.ends_with("Edge")
+        || parent.ends_with("Payload")
+        || returned == "PageInfo"
 }
 
 fn base(ty: &BaseType) -> &str {

@@ -66,7 +66,9 @@ pub fn start(config: &Config, to: LogTo) -> LogLevel {
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match config.log_format {
-        LogFormat::Json => lines.event_format(Json::new(&config.observability.service_name)).boxed(),
+        LogFormat::Json => lines
+            .event_format(Json::new(&config.observability.service_name))
+            .boxed(),
         LogFormat::Pretty => lines.with_target(false).boxed(),
     };
     let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
@@ -124,7 +126,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let line = serde_json::to_string(&self.object(event)).map_err(|_| fmt::Error)?;
         writeln!(writer, "{line}")
     }

@@ -48,11 +48,14 @@ impl Telemetry {
     pub fn statement(&self, info: &metric::Info<'_>) {
         let statement = Statement::of(&info.statement.sql);
         Context::map_current(|context| {
-            self.metrics.database.took(statement, info.elapsed, trace_of(context));
+            self.metrics
+                .database
+                .took(statement, info.elapsed, trace_of(context));
             let Some(notes) = notes_of(context) else { return };
             notes.queries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             if notes.closely && context.span().is_recording() {
-                self.traces.record(context, self.statement_span(statement, info.failed), info.elapsed);
+                self.traces
+                    .record(context, self.statement_span(statement, info.failed), info.elapsed);
             }
         });
     }
@@ -77,26 +80,24 @@ impl Telemetry {
 
     /// Keys of a loader are about to be loaded together: runs that in a span of its own, if the operation is
     /// looked at closely, with links to the fields that asked.
-    pub async fn batch<F: Future>(
-        &self,
-        loader: &'static str,
-        keys: usize,
-        load: F,
-    ) -> F::Output {
+    pub async fn batch<F: Future>(&self, loader: &'static str, keys: usize, load: F) -> F::Output {
         self.metrics.graphql.batch(loader, keys);
         let current = Context::current();
         let notes = notes_of(&current).filter(|notes| notes.closely && current.span().is_recording());
         let Some(notes) = notes else { return load.await };
         let attributes = vec![
             KeyValue::new("graphql.dataloader.name", loader),
-            KeyValue::new("graphql.dataloader.batch.size", i64::try_from(keys).unwrap_or(i64::MAX)),
+            KeyValue::new(
+                "graphql.dataloader.batch.size",
+                i64::try_from(keys).unwrap_or(i64::MAX),
+            ),
         ];
         let mut span = NewSpan::internal(format!("GraphQL DataLoader Batch {loader}"), attributes);
         span.links = notes.take_asked();
         let context = self.traces.begin(&current, span);
-        let loaded = load.with_context(context.clone()).await;
+        let rows = load.with_context(context.clone()).await;
         context.span().end();
-        loaded
+        rows
     }
 
     /// A server's span, of an operation that came by other ways than an HTTP request of its own.

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanContext, Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
+use tokio::time::Instant;
 
 use super::Telemetry;
 use super::metrics::{OperationLabels, trace_of};
@@ -96,7 +97,9 @@ impl Telemetry {
         ];
         attributes.extend(user.map(|user| KeyValue::new("user.id", user.to_string())));
         let parent = Context::current();
-        let context = self.traces.begin(&parent, NewSpan::internal(kind_name, attributes));
+        let context = self
+            .traces
+            .begin(&parent, NewSpan::internal(kind_name, attributes));
         let closely = kind == OperationType::Mutation || self.traces.looks_closely();
         let notes = Arc::new(Notes {
             closely,

@@ -4,13 +4,13 @@
 //! takes half as long again for every field of every operation.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo};
 use async_graphql::{ServerResult, Value};
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
+use tokio::time::Instant;
 
 use super::Telemetry;
 use super::calls::Calls;
@@ -40,7 +40,10 @@ impl Extension for Resolvers {
         info: ResolveInfo<'_>,
         next: NextResolve<'_>,
     ) -> ServerResult<Option<Value>> {
-        let field = self.calls.field(info.parent_type, info.name).filter(|field| field.works);
+        let field = self
+            .calls
+            .field(info.parent_type, info.name)
+            .filter(|field| field.works);
         let Some(field) = field.filter(|_| !info.is_for_introspection) else {
             return next.run(context, info).await;
         };

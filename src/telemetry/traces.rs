@@ -60,7 +60,11 @@ impl Traces {
             None => None,
             Some(endpoint) => Some(On::start(settings, endpoint.as_str(), dropped)?),
         };
-        let name = if config.sqlite_file().is_some() { "sqlite" } else { "postgresql" };
+        let name = if config.sqlite_file().is_some() {
+            "sqlite"
+        } else {
+            "postgresql"
+        };
         Ok(Self {
             on,
             database: [
@@ -223,7 +227,10 @@ impl SpanProcessor for Queue {
             return;
         }
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        if sender.as_ref().is_none_or(|sender| sender.try_send(span).is_err()) {
+        if sender
+            .as_ref()
+            .is_none_or(|sender| sender.try_send(span).is_err())
+        {
             self.dropped.inc();
         }
     }
@@ -256,7 +263,9 @@ async fn send(exporter: SpanExporter, mut waiting: mpsc::Receiver<SpanData>, dro
             }
         }
         let spans = batch.len() as u64;
-        let sent = exporter.export(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).await;
+        let sent = exporter
+            .export(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))
+            .await;
         if sent.is_err() {
             dropped.inc_by(spans);
         }
@@ -313,7 +322,11 @@ pub fn current_traceparent() -> Option<String> {
 /// The database's name, as its address gives it.
 fn database_name(config: &Config) -> String {
     match config.sqlite_file() {
-        Some(file) => file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        Some(file) => file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         None => url::Url::parse(&config.database_url.0)
             .map(|url| url.path().trim_start_matches('/').to_owned())
             .unwrap_or_default(),

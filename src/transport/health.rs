@@ -71,7 +71,9 @@ pub async fn check(app: &App) -> Checks {
 impl Checks {
     /// Whether clients may be let in.
     fn are_good(&self) -> bool {
-        [self.database, self.migrations, self.process].iter().all(|check| *check == OK)
+        [self.database, self.migrations, self.process]
+            .iter()
+            .all(|check| *check == OK)
     }
 
     /// Whether the database can be asked.

@@ -90,7 +90,11 @@ impl Desk {
         let app = &self.app;
         let checks = health::check(app).await;
         for (part, is_up) in checks.parts() {
-            let gauge = app.telemetry.metrics.dependencies.get_or_create_owned(&Part { part });
+            let gauge = app
+                .telemetry
+                .metrics
+                .dependencies
+                .get_or_create_owned(&Part { part });
             gauge.set(i64::from(is_up));
         }
         if checks.database_answers() {
@@ -115,7 +119,9 @@ async fn metrics(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response 
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let accepts = headers.get_all(header::ACCEPT).iter();
-    let takes_open = accepts.filter_map(|value| value.to_str().ok()).any(|value| value.contains(OPEN_METRICS));
+    let takes_open = accepts
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains(OPEN_METRICS));
     if takes_open {
         let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         ([(header::CONTENT_TYPE, content_type)], text).into_response()

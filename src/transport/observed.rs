@@ -1,7 +1,6 @@
 //! What is told of every HTTP request: its span and how long it took.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method};
@@ -10,6 +9,7 @@ use axum::response::Response;
 use opentelemetry::KeyValue;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _};
+use tokio::time::Instant;
 
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::trace_of;
@@ -28,7 +28,11 @@ const ROUTES: [&str; 7] = [
 const OTHER: &str = "other";
 
 /// Observes a request until its answer begins. An upgrade or a stream of events goes on after that.
-pub(super) async fn observe(State(telemetry): State<Arc<Telemetry>>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(
+    State(telemetry): State<Arc<Telemetry>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let began = Instant::now();
     let method = method(request.method());
     let path = request.extensions().get::<MatchedPath>();
@@ -52,9 +56,15 @@ pub(super) async fn observe(State(telemetry): State<Arc<Telemetry>>, request: Re
     let response = next.run(request).with_context(context.clone()).await;
     let status = response.status();
     let trace = trace_of(&context);
-    telemetry.metrics.http.answered(method, route, status.as_u16(), began.elapsed(), trace);
+    telemetry
+        .metrics
+        .http
+        .answered(method, route, status.as_u16(), began.elapsed(), trace);
     let span = context.span();
-    span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
+    span.set_attribute(KeyValue::new(
+        "http.response.status_code",
+        i64::from(status.as_u16()),
+    ));
     if status.is_server_error() {
         span.set_status(Status::error(status.canonical_reason().unwrap_or_default()));
     }

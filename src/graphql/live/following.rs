@@ -84,7 +84,11 @@ impl Api {
         let operation = self.begin(&document, &caller);
         let opening = self.open_as(&operation, document, caller, (mailbox, number), last_event_id);
         let opened = operation.run(opening).await;
-        operation.end(opened.as_ref().map_or_else(|refusal| outcome(refusal), |_| Outcome::Ok));
+        operation.end(
+            opened
+                .as_ref()
+                .map_or_else(|refusal| outcome(refusal), |_| Outcome::Ok),
+        );
         opened
     }
 
@@ -104,7 +108,9 @@ impl Api {
         let request = document.request;
         let stage = Stage::open();
         let opening = prepared.request(&request.variables);
-        let opening = opening.data(self.scope(caller, operation.notes())).data(Arc::clone(&stage));
+        let opening = opening
+            .data(self.scope(caller, operation.notes()))
+            .data(Arc::clone(&stage));
         if let Some(response) = self.schema.execute_stream(opening).next().await {
             return Err(Box::new(with_codes(response)));
         }
@@ -283,11 +289,14 @@ impl Following {
                 EndReason::TrimmedAway => EndedBy::Complete,
             });
         }
-        let delivery = told.event().filter(|_| self.subscriber.is_live()).map(|event| Delivery {
-            field: self.field,
-            recorded_at: event.recorded_at,
-            trace: told.cause().filter(|_| is_first).map(|cause| cause.trace_id()),
-        });
+        let delivery = told
+            .event()
+            .filter(|_| self.subscriber.is_live())
+            .map(|event| Delivery {
+                field: self.field,
+                recorded_at: event.recorded_at,
+                trace: told.cause().filter(|_| is_first).map(|cause| cause.trace_id()),
+            });
         Step::Told(Payload {
             body,
             cursor,

@@ -21,11 +21,11 @@ use sea_orm::Condition;
 
 pub use self::following::{Following, Payload, Step};
 pub use self::group::Groups;
-use super::error::ApiError;
 use self::prepared::Prepared;
+use super::error::ApiError;
 use super::scope::Caller;
-use crate::entity::{care_request, event};
 use crate::entity::stream_entry::Level;
+use crate::entity::{care_request, event};
 use crate::live::gate::Reader;
 use crate::live::{Cursor, Message, Start, Stream};
 use crate::telemetry::traces::parse_traceparent;

@@ -185,15 +185,26 @@ fn uses(query: &str, variable: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use async_graphql::Request;
     use async_graphql::parser::parse_query;
 
     use super::*;
+    use crate::config::Config;
+    use crate::telemetry::metrics::Metrics;
 
     fn prepared(query: &str) -> Result<Prepared, ApiError> {
         let parsed = parse_query(query).unwrap();
         let request = Request::new(query);
-        Prepared::new([0; 32], &Document { request, parsed })
+        let config = Config::from_source(&|_| None).unwrap();
+        let calls = Calls::of_schema(&crate::graphql::sdl(), &Metrics::new(&config)).unwrap();
+        let document = Document {
+            request,
+            parsed,
+            parsed_in: Duration::ZERO,
+        };
+        Prepared::new([0; 32], &document, &calls)
     }
 
     #[test]

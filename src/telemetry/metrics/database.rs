@@ -104,33 +104,29 @@ impl DatabaseMetrics {
             "Connections that may be open",
             metrics.maximum.clone(),
         );
-        metrics.ran(Statement::of("SELECT 1 FROM users"), None);
+        metrics.timing("users", 0);
         metrics
     }
 
     /// A statement was run.
     pub fn took(&self, statement: Statement<'_>, took: Duration, trace: Option<TraceLabel>) {
-        self.ran(statement, Some((took, trace)));
+        let operation = OPERATIONS
+            .iter()
+            .position(|(name, _)| *name == statement.operation);
+        let operation = operation.unwrap_or(OPERATIONS.len());
+        let timing = self.timing(statement.table, operation);
+        timing.observe(took.as_secs_f64(), trace, None);
     }
 
-    fn ran(&self, statement: Statement<'_>, took: Option<(Duration, Option<TraceLabel>)>) {
-        let place = OPERATIONS
-            .iter()
-            .position(|(operation, _)| *operation == statement.operation)
-            .unwrap_or(OPERATIONS.len());
-        let observe = |timings: &[Timing; 5]| {
-            if let Some((took, trace)) = &took {
-                timings[place].observe(took.as_secs_f64(), trace.clone(), None);
-            }
-        };
+    fn timing(&self, table: &str, operation: usize) -> Timing {
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(timings) = known.get(statement.table) {
-                return observe(timings);
+            if let Some(timings) = known.get(table) {
+                return timings[operation].clone();
             }
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let table = if known.len() < TABLES { statement.table } else { OTHER };
+        let table = if known.len() < TABLES { table } else { OTHER };
         let timings = known.entry(table.to_owned()).or_insert_with(|| {
             ["SELECT", "INSERT", "UPDATE", "DELETE", OTHER].map(|operation| {
                 self.queries.get_or_create_owned(&Labels {
@@ -139,7 +135,7 @@ impl DatabaseMetrics {
                 })
             })
         });
-        observe(timings);
+        timings[operation].clone()
     }
 
     /// The state of a pool of connections.
@@ -161,7 +157,11 @@ mod tests {
         for (sql, operation, table) in [
             (r#"SELECT "users"."id" FROM "users" WHERE 1"#, "SELECT", "users"),
             ("SELECT a FROM (SELECT * FROM x) y", "SELECT", "other"),
-            (r#"INSERT INTO "stream_entries" ("a") VALUES (1)"#, "INSERT", "stream_entries"),
+            (
+                r#"INSERT INTO "stream_entries" ("a") VALUES (1)"#,
+                "INSERT",
+                "stream_entries",
+            ),
             ("UPDATE streams SET floor_seq = 1", "UPDATE", "streams"),
             (r#"DELETE FROM "events""#, "DELETE", "events"),
             ("PRAGMA x", "other", "other"),

@@ -96,8 +96,16 @@ impl Graphql {
         );
         for (name, help, histogram) in [
             ("parse", "Reading a document", &graphql.parse),
-            ("validate", "From a document that was read to its first resolver", &graphql.validate),
-            ("execute", "From the first resolver to the answer", &graphql.execute),
+            (
+                "validate",
+                "From a document that was read to its first resolver",
+                &graphql.validate,
+            ),
+            (
+                "execute",
+                "From the first resolver to the answer",
+                &graphql.execute,
+            ),
         ] {
             let name = format!("graphql_server_request_{name}_duration_seconds");
             registry.register(name, help, histogram.clone());
@@ -144,7 +152,9 @@ impl Graphql {
             }
         }
         drop(self.batches.get_or_create(&Loader { loader: "User" }));
-        drop(self.queries.get_or_create(&Name { operation_name: other }));
+        drop(self.queries.get_or_create(&Name {
+            operation_name: other,
+        }));
         drop(self.durations.get_or_create(&FieldLabels {
             r#type: "Query".to_owned(),
             field: "viewer".to_owned(),
@@ -163,7 +173,9 @@ impl Graphql {
 
     /// An operation was answered.
     pub fn answered(&self, labels: &OperationLabels, took: Duration, trace: Option<TraceLabel>) {
-        self.requests.get_or_create(labels).observe(took.as_secs_f64(), trace, None);
+        self.requests
+            .get_or_create(labels)
+            .observe(took.as_secs_f64(), trace, None);
     }
 
     /// How long an operation was validated and executed, and the statements that took.
@@ -220,7 +232,10 @@ struct Names {
 
 impl Names {
     fn new(config: &Config) -> Self {
-        let trusted = config.trusted_documents.iter().flat_map(|manifest| manifest.names());
+        let trusted = config
+            .trusted_documents
+            .iter()
+            .flat_map(|manifest| manifest.names());
         let named = config.observability.operation_names.iter().map(String::as_str);
         let known = trusted.chain(named).filter(|name| is_name(name));
         Self {

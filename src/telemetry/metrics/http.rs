@@ -51,6 +51,8 @@ impl Http {
             route,
             status_code,
         };
-        self.requests.get_or_create(&labels).observe(took.as_secs_f64(), trace, None);
+        self.requests
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64(), trace, None);
     }
 }

@@ -128,7 +128,8 @@ impl Live {
             subscriptions: Family::default(),
             ended: Family::default(),
             delivery: timings(|| Timing::new(DELIVERY_EDGES.into_iter())),
-            backfill: ["ring", "database"].map(|source| backfill.get_or_create_owned(&BackfillSource { source })),
+            backfill: ["ring", "database"]
+                .map(|source| backfill.get_or_create_owned(&BackfillSource { source })),
             gaps: Family::default(),
             lag: Histogram::new(LAG_EDGES),
             wakeups: Counter::default(),

@@ -101,7 +101,11 @@ impl Metrics {
             dropped.clone(),
         );
         let build = Family::<Version, Gauge>::default();
-        registry.register("plant_care_build_info", "The running version; always 1", build.clone());
+        registry.register(
+            "plant_care_build_info",
+            "The running version; always 1",
+            build.clone(),
+        );
         build
             .get_or_create(&Version {
                 version: env!("CARGO_PKG_VERSION"),

@@ -55,7 +55,12 @@ impl Collector for Process {
             gauge(&mut encoder, "process_open_fds", "Open files and sockets", open)?;
         }
         if let Some(most) = most_files() {
-            gauge(&mut encoder, "process_max_fds", "Files and sockets that may be open", most)?;
+            gauge(
+                &mut encoder,
+                "process_max_fds",
+                "Files and sockets that may be open",
+                most,
+            )?;
         }
         Ok(())
     }
@@ -93,7 +98,9 @@ fn booted() -> Option<f64> {
 
 fn most_files() -> Option<i64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -132,7 +139,12 @@ impl Collector for Runtime {
     }
 }
 
-fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: f64) -> Result<(), fmt::Error> {
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: f64,
+) -> Result<(), fmt::Error> {
     let counter = ConstCounter::new(value);
     let encoder = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
     counter.encode(encoder)
@@ -144,7 +156,12 @@ fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64
     gauge.encode(encoder)
 }
 
-fn float_gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: f64) -> Result<(), fmt::Error> {
+fn float_gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: f64,
+) -> Result<(), fmt::Error> {
     let gauge = ConstGauge::new(value);
     let encoder = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
     gauge.encode(encoder)

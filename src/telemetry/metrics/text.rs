@@ -8,7 +8,10 @@ use std::fmt::Write as _;
 pub fn plain(open_metrics: &str) -> String {
     let mut counters = HashSet::new();
     for line in open_metrics.lines() {
-        if let Some(name) = line.strip_prefix("# TYPE ").and_then(|line| line.strip_suffix(" counter")) {
+        if let Some(name) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|line| line.strip_suffix(" counter"))
+        {
             counters.insert(name);
         }
     }

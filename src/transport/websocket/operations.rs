@@ -254,12 +254,20 @@ impl Operations {
 async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, caller: Caller) -> Outcome {
     let telemetry = Arc::clone(&api.app().telemetry);
     let span = telemetry.served(&Context::current(), "websocket operation");
-    let outcome = carry_out(api, mailbox, number, request, caller).with_context(span.clone()).await;
+    let outcome = carry_out(api, mailbox, number, request, caller)
+        .with_context(span.clone())
+        .await;
     span.span().end();
     outcome
 }
 
-async fn carry_out(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, caller: Caller) -> Outcome {
+async fn carry_out(
+    api: Api,
+    mailbox: Arc<Mailbox>,
+    number: usize,
+    request: Request,
+    caller: Caller,
+) -> Outcome {
     match api.document(request) {
         Err(refusal) => Outcome::Refused(refusal),
         Ok(document) if document.is_subscription() => {
