@@ -93,7 +93,7 @@ impl Database {
         let pools: &[_] = if self.backend() == DbBackend::Sqlite {
             &[("reader", &self.reader), ("writer", &self.writer)]
         } else {
-            &[("all", &self.reader)]
+            &[("shared", &self.reader)]
         };
         for (name, pool) in pools {
             let (idle, open, most) = if self.backend() == DbBackend::Sqlite {

@@ -50,4 +50,6 @@ mod statements;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod websocket;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 
 use chrono::SecondsFormat;
 use opentelemetry::Context;
@@ -16,7 +15,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, reload};
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
 
 use super::operation::notes_of;
 use crate::config::{Config, LogFormat};
@@ -30,9 +29,11 @@ pub enum LogTo {
     Stderr,
 }
 
-/// Changes what is logged while the process runs.
-#[derive(Clone)]
-pub struct LogLevel(Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
+/// Changes what is logged while the process runs; by default there is nothing to change.
+#[derive(Clone, Default)]
+pub struct LogLevel(Option<Handle>);
+
+type Handle = reload::Handle<EnvFilter, Registry>;
 
 /// Why what is logged was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +42,8 @@ pub enum LogLevelError {
     #[error("it takes filter directives such as info,plant_care=debug")]
     Directives,
     /// Logging was started by somebody else.
-    #[error("the log is not ours to change: {0}")]
-    Foreign(#[from] reload::Error),
+    #[error("the log is not this process's to change")]
+    Foreign,
 }
 
 impl LogLevel {
@@ -53,7 +54,8 @@ impl LogLevel {
             return Err(LogLevelError::Directives);
         }
         let filter = EnvFilter::try_new(directives).map_err(|_| LogLevelError::Directives)?;
-        Ok((self.0)(filter)?)
+        let handle = self.0.as_ref().ok_or(LogLevelError::Foreign)?;
+        handle.reload(filter).map_err(|_| LogLevelError::Foreign)
     }
 }
 
@@ -75,7 +77,7 @@ pub fn start(config: &Config, to: LogTo) -> LogLevel {
     if started.is_err() {
         tracing::debug!("logging had been started before");
     }
-    LogLevel(Arc::new(move |filter| level.reload(filter)))
+    LogLevel(started.is_ok().then_some(level))
 }
 
 /// Lines of JSON.

@@ -187,10 +187,13 @@ impl Operation {
             return;
         }
         let ms = |name, took: Duration| KeyValue::new(name, took.as_secs_f64() * 1_000.0);
-        span.set_attribute(ms("graphql.parse.duration_ms", self.parsed));
-        span.set_attribute(ms("graphql.validate.duration_ms", validated));
-        span.set_attribute(ms("graphql.execute.duration_ms", executed.unwrap_or_default()));
-        span.set_attribute(KeyValue::new("db.queries", i64::from(queries)));
+        span.set_attribute(ms("graphql.processing.parse_ms", self.parsed));
+        span.set_attribute(ms("graphql.processing.validate_ms", validated));
+        span.set_attribute(ms("graphql.processing.execute_ms", executed.unwrap_or_default()));
+        span.set_attribute(KeyValue::new(
+            "graphql.processing.database_queries",
+            i64::from(queries),
+        ));
         if let Outcome::ClientError(code) | Outcome::ServerError(code) = outcome {
             span.set_attribute(KeyValue::new("error.type", code));
         }

@@ -13,7 +13,6 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::server::ServeError;
 use super::{health, listener};
@@ -76,7 +75,8 @@ struct Desk {
 }
 
 struct Reading {
-    read_at: Option<Instant>,
+    /// By the process's clock.
+    read_at: Option<Duration>,
     outage: Outage,
 }
 
@@ -84,10 +84,11 @@ impl Desk {
     /// Reads what is in the database and not counted here. While it cannot be read, the last values stand.
     async fn read(&self) {
         let mut reading = self.reading.lock().await;
-        if reading.read_at.is_some_and(|at| at.elapsed() < FRESH) {
+        let app = &self.app;
+        let now = app.clock.elapsed();
+        if reading.read_at.is_some_and(|at| now < at + FRESH) {
             return;
         }
-        let app = &self.app;
         let checks = health::check(app).await;
         for (part, is_up) in checks.parts() {
             let gauge = app
@@ -107,7 +108,7 @@ impl Desk {
                 business.plants_in_care.set(count(census.plants_in_care));
             }
         }
-        reading.read_at = Some(Instant::now());
+        reading.read_at = Some(now);
     }
 }
 
@@ -142,7 +143,7 @@ async fn set_log_level(State(desk): State<Arc<Desk>>, directives: String) -> Res
         Err(error) => {
             let status = match error {
                 LogLevelError::Directives => StatusCode::BAD_REQUEST,
-                LogLevelError::Foreign(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                LogLevelError::Foreign => StatusCode::INTERNAL_SERVER_ERROR,
             };
             (status, Json(json!({ "error": error.to_string() }))).into_response()
         }

@@ -60,6 +60,17 @@ pub(super) async fn observe(
         .metrics
         .http
         .answered(method, route, status.as_u16(), began.elapsed(), trace);
+    {
+        let _in_context = context.clone().attach();
+        let duration_ms = began.elapsed().as_secs_f64() * 1_000.0;
+        tracing::debug!(
+            method,
+            route,
+            status_code = status.as_u16(),
+            duration_ms,
+            "a request was answered"
+        );
+    }
     let span = context.span();
     span.set_attribute(KeyValue::new(
         "http.response.status_code",

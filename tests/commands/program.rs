@@ -45,6 +45,7 @@ impl Program {
             ("DATABASE_URL", database),
             ("DATA_DIR", folder.to_str().unwrap()),
             ("LISTEN_ADDR", "127.0.0.1:0"),
+            ("MANAGEMENT_ADDR", "127.0.0.1:0"),
             ("LOG_FORMAT", "json"),
         ])
     }

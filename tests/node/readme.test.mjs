@@ -130,7 +130,7 @@ suite('with demonstration data', () => {
 
   /** Starts the server, and gives its address. */
   async function serve(at) {
-    server = start(PROGRAM, ['serve'], { env: { ...env, LISTEN_ADDR: at } });
+    server = start(PROGRAM, ['serve'], { env: { ...env, LISTEN_ADDR: at, MANAGEMENT_ADDR: '127.0.0.1:0' } });
     return until(
       () => /http:\/\/(127\.0\.0\.1:\d+)\/graphql/.exec(server.output)?.[1] ?? null,
       60,

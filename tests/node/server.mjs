@@ -72,6 +72,7 @@ function launch(folder, port) {
     env: {
       PATH: process.env.PATH,
       LISTEN_ADDR: `127.0.0.1:${port}`,
+      MANAGEMENT_ADDR: '127.0.0.1:0',
       DATA_DIR: folder,
       DATABASE_URL: `sqlite://${folder}/plant-care.db`,
       DRAIN_SECONDS: '1',
