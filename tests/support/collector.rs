@@ -72,13 +72,11 @@ impl Collector {
                 news.await;
             }
         };
-        match tokio::time::timeout(super::socket::PATIENCE, found).await {
-            Ok(span) => span,
-            Err(_) => {
-                let names: Vec<_> = self.spans().into_iter().map(|span| span.name).collect();
-                panic!("{what} did not come, but: {names:?}")
-            }
-        }
+        let Ok(span) = tokio::time::timeout(super::socket::PATIENCE, found).await else {
+            let names: Vec<_> = self.spans().into_iter().map(|span| span.name).collect();
+            panic!("{what} did not come, but: {names:?}");
+        };
+        span
     }
 }
 

@@ -139,7 +139,7 @@ impl TestApp {
     }
 
     /// Waits until a series has the value that is waited for.
-    pub(crate) async fn until_metric(&self, series: &str, is_it: impl Fn(f64) -> bool) {
+    pub(crate) async fn until_metric(&self, series: &str, is_it: impl Fn(i64) -> bool) {
         let waiting = async {
             while !is_it(self.metrics().await.value(series)) {
                 tokio::task::yield_now().await;
@@ -388,7 +388,7 @@ pub(crate) struct Samples(pub(crate) String);
 
 impl Samples {
     /// The value of a series, as it is written: `name{label="value"}`.
-    pub(crate) fn value(&self, series: &str) -> f64 {
+    pub(crate) fn value(&self, series: &str) -> i64 {
         let line = self
             .line(series)
             .unwrap_or_else(|| panic!("no {series} in\n{}", self.0));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use opentelemetry::Context;
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 use super::close::{Close, TOKEN_EXPIRED};
 use super::message::{self, FromClient};
@@ -205,6 +205,10 @@ impl Connection {
                 Err(match error.into_inner().downcast_ref::<tungstenite::Error>() {
                     Some(tungstenite::Error::Capacity(_)) => {
                         too_large(self.api.app().config.limits.websocket_message_bytes)
+                    }
+                    // It went away without a word.
+                    Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
+                        End::Gone
                     }
                     Some(error @ (tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_))) => {
                         Close::BadRequest(format!("This is no message: {error}")).into()
