@@ -38,6 +38,8 @@ mod prove;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod restore;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod schema;

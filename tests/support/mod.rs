@@ -116,6 +116,16 @@ impl TestApp {
         }
     }
 
+    /// Stops the server, does something to its database, and starts it again.
+    pub(crate) async fn restart_after(mut self, between: impl AsyncFnOnce(&Config)) -> Self {
+        self.app.stop.cancel();
+        (&mut self.server).await.unwrap();
+        let config = Config::clone(&self.app.config);
+        between(&config).await;
+        let app = App::build(config, self.app.clock.clone(), true).await.unwrap();
+        Self::serve(app, std::mem::take(&mut self.folder)).await
+    }
+
     /// Stops the server as SIGTERM would, and waits until it has.
     pub(crate) async fn stop(mut self) {
         self.app.stop.cancel();
