@@ -290,10 +290,7 @@ impl Api {
             .map_err(|error| Box::new(error.into_response()))?;
         let config = &self.app.config;
         let mut document = document;
-        self.calls.ask_for_types(&mut document.parsed);
-        let plan = document.operation().map_or_else(Plan::default, |operation| {
-            self.calls.plan(&document.parsed, operation)
-        });
+        let plan = self.plan(&mut document);
         let Document {
             mut request, parsed, ..
         } = document;
@@ -306,6 +303,17 @@ impl Api {
             request: request.data(self.scope(caller, notes)),
             plan,
             cost: asked.then(|| value!({ "requested": cost, "maximum": config.limits.cost })),
+        })
+    }
+
+    /// What an operation will have called, as far as that is counted.
+    fn plan(&self, document: &mut Document) -> Plan {
+        if !self.app.telemetry.is_on {
+            return Plan::default();
+        }
+        self.calls.ask_for_types(&mut document.parsed);
+        document.operation().map_or_else(Plan::default, |operation| {
+            self.calls.plan(&document.parsed, operation)
         })
     }
 

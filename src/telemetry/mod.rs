@@ -30,6 +30,8 @@ pub use self::logs::{LogLevel, LogTo};
 /// What a process tells of itself besides its logs.
 #[derive(Debug)]
 pub struct Telemetry {
+    /// `ENABLE_OBSERVABILITY`: without it nothing is measured.
+    pub is_on: bool,
     /// What `/metrics` shows.
     pub metrics: Metrics,
     /// Spans.
@@ -41,11 +43,18 @@ impl Telemetry {
     pub fn start(config: &Config) -> Result<Arc<Self>, ExporterBuildError> {
         let metrics = Metrics::new(config);
         let traces = Traces::start(config, metrics.dropped_spans.clone())?;
-        Ok(Arc::new(Self { metrics, traces }))
+        Ok(Arc::new(Self {
+            is_on: config.observability.enabled,
+            metrics,
+            traces,
+        }))
     }
 
     /// A statement was run: `SeaORM` says so in the task of whoever asked for it.
     pub fn statement(&self, info: &metric::Info<'_>) {
+        if !self.is_on {
+            return;
+        }
         let statement = Statement::of(&info.statement.sql);
         Context::map_current(|context| {
             self.metrics
@@ -81,6 +90,9 @@ impl Telemetry {
     /// Keys of a loader are about to be loaded together: runs that in a span of its own, if the operation is
     /// looked at closely, with links to the fields that asked.
     pub async fn batch<F: Future>(&self, loader: &'static str, keys: usize, load: F) -> F::Output {
+        if !self.is_on {
+            return load.await;
+        }
         self.metrics.graphql.batch(loader, keys);
         let current = Context::current();
         let notes = notes_of(&current).filter(|notes| notes.closely && current.span().is_recording());

@@ -100,7 +100,7 @@ impl Telemetry {
         let context = self
             .traces
             .begin(&parent, NewSpan::internal(kind_name, attributes));
-        let closely = kind == OperationType::Mutation || self.traces.looks_closely();
+        let closely = self.is_on && (kind == OperationType::Mutation || self.traces.looks_closely());
         let notes = Arc::new(Notes {
             closely,
             user,
@@ -127,7 +127,7 @@ impl Telemetry {
         span.links = cause.into_iter().collect();
         let context = self.traces.begin(&Context::new(), span);
         let notes = Arc::new(Notes {
-            closely: self.traces.looks_closely(),
+            closely: self.is_on && self.traces.looks_closely(),
             ..Notes::default()
         });
         Resolution {
@@ -162,6 +162,9 @@ impl Operation {
 
     /// It has come out.
     pub fn end(self, outcome: Outcome) {
+        if !self.telemetry.is_on {
+            return;
+        }
         let ended = Instant::now();
         let took = self.parsed + (ended - self.began);
         let resolving = self.notes.resolving.get().copied();

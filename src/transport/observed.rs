@@ -33,6 +33,9 @@ pub(super) async fn observe(
     request: Request,
     next: Next,
 ) -> Response {
+    if !telemetry.is_on {
+        return next.run(request).await;
+    }
     let began = Instant::now();
     let method = method(request.method());
     let path = request.extensions().get::<MatchedPath>();
