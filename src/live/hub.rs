@@ -1,7 +1,6 @@
 //! The hub: the streams that somebody in this process follows, and what is known of them.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -42,7 +41,6 @@ pub struct Hub {
     /// What ends sessions.
     pub control: Arc<Control>,
     waiting_for_database: Mutex<Vec<Weak<Seat>>>,
-    rescued: AtomicU64,
 }
 
 impl Hub {
@@ -56,7 +54,6 @@ impl Hub {
             reminders: Reminders::new(clock),
             control: Arc::new(Control::new(topic, stop)),
             waiting_for_database: Mutex::default(),
-            rescued: AtomicU64::new(0),
         }
     }
 
@@ -135,7 +132,6 @@ impl Hub {
                 rescued += usize::from(topic.compare(asked, before, found));
             }
         }
-        self.rescued.fetch_add(rescued as u64, Ordering::Relaxed);
         self.metrics().live.rescues.inc_by(rescued as u64);
         self.forget_old();
         let waiting = std::mem::take(
@@ -152,7 +148,7 @@ impl Hub {
 
     /// Streams that had moved without a wake-up, so far.
     pub fn rescued(&self) -> u64 {
-        self.rescued.load(Ordering::Relaxed)
+        self.metrics().live.rescues.get()
     }
 
     /// What is told of it.

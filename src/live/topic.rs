@@ -265,9 +265,10 @@ impl Topic {
         self.learn(found)
     }
 
-    /// Takes note of something newer. What is known already is no news.
+    /// Takes note of something newer, and says whether it was news: of what others should have told. What
+    /// was trimmed nobody tells.
     pub(super) fn learn(&self, news: Known) -> bool {
-        let changed = {
+        let (is_news, changed) = {
             let mut state = self.state();
             let known = state.known;
             let next = Known {
@@ -278,12 +279,13 @@ impl Topic {
                 read: known.read.max(news.read),
             };
             state.known = next;
-            next.last != known.last || next.read != known.read || next.floor != known.floor
+            let is_news = next.last != known.last || next.read != known.read;
+            (is_news, is_news || next.floor != known.floor)
         };
         if changed {
             self.wake();
         }
-        changed
+        is_news
     }
 
     /// Takes entries that this process has just committed.
