@@ -19,19 +19,22 @@ export const STREAM_LABELS = ['service', 'container', 'level', 'stream'];
 
 /** The fields of a log line. */
 export const LOG_FIELDS = [
-  'timestamp', 'level', 'service', 'trace_id', 'span_id', 'user_id', 'message', 'duration_ms',
-  'graphql_operation_name', 'graphql_operation_type', 'outcome', 'route', 'part', 'error', 'error_id',
+  'timestamp', 'level', 'service', 'trace_id', 'span_id', 'user_id', 'message', 'target', 'duration_ms',
+  'graphql_operation_name', 'graphql_operation_type', 'outcome', 'method', 'route', 'status_code', 'part', 'error',
+  'error_id',
 ];
 
-/** The attributes of the spans, and the one of their resource. */
+/** The attributes of the spans, and those of their resource. */
 export const SPAN_ATTRIBUTES = [
   'http.request.method', 'http.route', 'url.path', 'http.response.status_code',
-  'graphql.operation.type', 'graphql.operation.name', 'graphql.processing.parse_ms', 'user.id', 'error.type',
+  'graphql.operation.type', 'graphql.operation.name', 'user.id', 'error.type',
+  'graphql.processing.parse_ms', 'graphql.processing.validate_ms', 'graphql.processing.execute_ms',
+  'graphql.processing.database_queries',
   'graphql.selection.field.coordinate', 'graphql.selection.field.name', 'graphql.selection.field.parent_type',
   'graphql.dataloader.name', 'graphql.dataloader.batch.size',
   'db.system.name', 'db.operation.name', 'db.collection.name', 'db.query.summary', 'db.namespace',
 ];
-export const RESOURCE_ATTRIBUTES = ['service.name'];
+export const RESOURCE_ATTRIBUTES = ['service.name', 'service.version'];
 
 async function filesIn(folder, ending) {
   const names = (await readdir(folder)).filter((name) => name.endsWith(ending)).sort();
