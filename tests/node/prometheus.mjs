@@ -99,7 +99,7 @@ export async function startPrometheus(target) {
       if (resultType === 'scalar') return [{ metric: {}, value: Number(result[1]) }];
       return result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
     },
-    /** The samples that a series has of the last minute: the milliseconds at which they were scraped, and the values. */
+    /** The samples that a series has of the last minute: when they were scraped, in milliseconds, and the values. */
     async samples(series) {
       const { result } = await ask('query', { query: `${series}[1m]` });
       return result.flatMap(({ values }) => values.map(([at, value]) => ({ at: at * 1000, value: Number(value) })));

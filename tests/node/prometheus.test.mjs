@@ -1,5 +1,5 @@
-// A real Prometheus that scrapes a real server: every PromQL query of the dashboards, rules, alerts and documents has an
-// answer, and the numbers are right.
+// A real Prometheus that scrapes a real server: the numbers are right, and every PromQL query of the dashboards, rules,
+// alerts and documents has an answer.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -61,6 +61,7 @@ before(async () => {
   // Nobody listens there: spans are made and dropped.
   server = await startServer({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
   prometheus = await startPrometheus(server.management);
+  care = await startedCare(server.url);
 });
 
 after(async () => {
@@ -119,7 +120,8 @@ function followed(live, query, variables) {
 function clients(t) {
   const url = `${server.url}/graphql`;
   const headers = { authorization: `Bearer ${care.owner.token}` };
-  const socket = createSocketClient({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, connectionParams: headers });
+  const connection = { webSocketImpl: WebSocket, connectionParams: headers };
+  const socket = createSocketClient({ url: url.replace('http', 'ws'), ...connection });
   const events = createEventClient({ url, headers });
   t.after(() => Promise.all([socket.dispose(), events.dispose()]));
   return { socket, events };
@@ -134,7 +136,6 @@ const comment = (body, headers) =>
   );
 
 test('what members do is counted once, and the gauges are right', async () => {
-  care = await startedCare(server.url);
   assert.deepEqual((await comment('All is well.')).data, { addComment: { userErrors: [] } });
   const values = async () => {
     await scraped();
@@ -170,7 +171,10 @@ test('an exemplar leads to the trace of what it measures', async (t) => {
       PATIENCE_SECONDS,
       () => `No exemplar of ${name} has the comment's trace`,
     );
-    for (const { labels } of await prometheus.exemplars(name)) assert.match(labels.trace_id, /^[0-9a-f]{32}$/, name);
+    const traces = (await prometheus.exemplars(name)).map(({ labels }) => labels.trace_id);
+    for (const trace of traces) assert.match(trace, /^[0-9a-f]{32}$/, name);
+    // Those that began here, of the demo.
+    assert.ok(traces.some((trace) => trace !== TRACE), `${name} has none but the trace of the comment`);
   }
 });
 
