@@ -1,38 +1,19 @@
 // The rules of Mimir's ruler and the alerts of Grafana, by promtool: whether they are understood, and when they fire.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
+import { promtool } from './prometheus.mjs';
 import { FOLDER, RULES, grafanaAlerts, rulerRules } from './queries.mjs';
 import { REPOSITORY } from './server.mjs';
 
 const TESTS = join(FOLDER, 'mimir/tests');
-const run = promisify(execFile);
 const alerts = await grafanaAlerts();
 const rules = await rulerRules();
 const tests = (await readdir(TESTS)).sort();
 const page = await readFile(join(REPOSITORY, 'docs/observability.md'), 'utf8');
-
-async function find() {
-  try {
-    return (await run(join(REPOSITORY, 'scripts/prometheus'), ['promtool'])).stdout.trim();
-  } catch {
-    assert.fail('promtool is missing: scripts/setup promtool');
-  }
-}
-
-async function promtool(...words) {
-  const program = process.env.PROMTOOL ?? (await find());
-  try {
-    return (await run(program, words)).stdout;
-  } catch (failure) {
-    assert.fail(`promtool ${words.join(' ')}\n${failure.stdout}${failure.stderr}`);
-  }
-}
 
 suite('with promtool', () => {
   let folder;
@@ -57,14 +38,14 @@ suite('with promtool', () => {
 
   test('every rule and its templates are understood', async () => {
     const files = (await readdir(RULES)).map((name) => join(RULES, name));
-    const said = await promtool('check', 'rules', ...files, join(folder, 'rules/grafana.yaml'));
+    const said = await promtool(['check', 'rules', ...files, join(folder, 'rules/grafana.yaml')]);
     const found = [...said.matchAll(/SUCCESS: (\d+) rules found/g)].map(([, count]) => Number(count));
     assert.equal(found.reduce((sum, count) => sum + count), rules.length + alerts.length, said);
   });
 
   for (const name of tests) {
     test(`the rules do what ${name} says`, async () => {
-      assert.match(await promtool('test', 'rules', join(folder, 'tests', name)), /SUCCESS/);
+      assert.match(await promtool(['test', 'rules', join(folder, 'tests', name)]), /SUCCESS/);
     });
   }
 });
