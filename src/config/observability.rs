@@ -81,7 +81,7 @@ impl Observability {
         let argument = reader.within("OTEL_TRACES_SAMPLER_ARG", 1.0, 0.0..=1.0, RATIO)?;
         let sampler = reader.parse(
             "OTEL_TRACES_SAMPLER",
-            SamplerName::ParentAlways(true),
+            SamplerName::ParentRatio,
             "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or \
              parentbased_traceidratio",
         )?;

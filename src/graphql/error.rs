@@ -16,7 +16,7 @@ pub use crate::domain::Exceeded;
 use crate::domain::{Error, Reason, Refusal};
 use crate::entity::user::Locale;
 use crate::live::GapReason;
-use crate::telemetry::operation::Outcome;
+use crate::telemetry::operation::{OUR_CODES, Outcome};
 
 /// A top-level error. It has no `Display` on purpose: with one, async-graphql would let `?` send any
 /// error's text to the client.
@@ -65,7 +65,8 @@ impl ApiError {
     fn of_database(error: &DbErr) -> Self {
         match error {
             DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::ServerBusy,
-            error => Self::internal(error),
+            // Its text, not all that the database says: that may hold the row.
+            error => Self::internal(&error.to_string()),
         }
     }
 
@@ -195,22 +196,35 @@ pub fn with_codes(mut response: Response) -> Response {
 
 /// How an operation came out, by its answer.
 pub fn outcome(response: &Response) -> Outcome {
-    let codes = response.errors.iter().map(|error| {
-        let extensions = error.extensions.as_ref();
-        match extensions.and_then(|extensions| extensions.get("code")) {
-            Some(Value::String(code)) => CODES.into_iter().find(|known| known == code),
-            _ => None,
-        }
-    });
-    let codes: Vec<&str> = codes.map(|code| code.unwrap_or("BAD_REQUEST")).collect();
-    let is_ours = |code: &&str| matches!(*code, INTERNAL | ApiError::SERVER_BUSY);
-    match codes.iter().find(|code| is_ours(code)) {
-        Some(code) => Outcome::ServerError(code),
-        None => codes
+    // Whoever has to wait too long is not at fault.
+    let is_ours = |error: &&ServerError| {
+        OUR_CODES.contains(&code_of(error)) || extension(error, "limit") == Some(OUT_OF_TIME)
+    };
+    match response.errors.iter().find(is_ours) {
+        Some(error) => Outcome::ServerError(code_of(error)),
+        None => response
+            .errors
             .first()
-            .map_or(Outcome::Ok, |code| Outcome::ClientError(code)),
+            .map_or(Outcome::Ok, |error| Outcome::ClientError(code_of(error))),
     }
 }
+
+/// The code of an error, as one of those that there are; async-graphql's own have none.
+fn code_of(error: &ServerError) -> &'static str {
+    let code = extension(error, "code");
+    let known = CODES.into_iter().find(|known| code == Some(*known));
+    known.unwrap_or("BAD_REQUEST")
+}
+
+fn extension<'e>(error: &'e ServerError, name: &str) -> Option<&'e str> {
+    match error.extensions.as_ref()?.get(name)? {
+        Value::String(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// The limit of an operation's time.
+pub const OUT_OF_TIME: &str = "OPERATION_SECONDS";
 
 const INTERNAL: &str = "INTERNAL";
 const CODES: [&str; 8] = [

@@ -39,7 +39,7 @@ use async_graphql_value::ConstValue;
 
 use self::busy::Busy;
 use self::document::Document;
-use self::error::{ApiError, Exceeded, outcome, with_codes};
+use self::error::{ApiError, Exceeded, OUT_OF_TIME, outcome, with_codes};
 use self::limits::Costs;
 use self::live::{Groups, ToTell};
 use self::scope::{Caller, Scope, Session};
@@ -261,7 +261,7 @@ impl Api {
     fn out_of_time(&self) -> Response {
         let seconds = self.app.config.limits.operation_seconds();
         ApiError::LimitExceeded(Exceeded {
-            limit: "OPERATION_SECONDS",
+            limit: OUT_OF_TIME,
             value: seconds,
             maximum: seconds,
         })

@@ -245,7 +245,7 @@ impl Topic {
                 state.blocks.clear();
                 drop(state);
                 self.expire_gates();
-                tracing::warn!(stream = %self.stream, from = before.last, to = found.last, "a stream's log was reset");
+                tracing::warn!(live_stream = %self.stream, from = before.last, to = found.last, "a stream's log was reset");
                 self.wake();
                 return true;
             }

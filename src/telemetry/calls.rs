@@ -40,6 +40,10 @@ struct Type {
 pub struct FieldOfType {
     /// Its metrics.
     pub metrics: FieldMetrics,
+    /// Its type's name.
+    pub of_type: String,
+    /// Its own.
+    pub name: String,
     /// `Type.field`.
     pub coordinate: String,
     /// Whether it does more than to read what is there.
@@ -113,6 +117,8 @@ impl Calls {
                 let of_field = FieldOfType {
                     // An interface's fields are resolved as those of its objects.
                     metrics: metrics.graphql.field(is_object.then_some(name), &field.name.node),
+                    of_type: name.clone(),
+                    name: field.name.node.to_string(),
                     coordinate: format!("{name}.{}", field.name.node),
                     works: is_root(name)
                         || (!is_part_of_page(name, returned) && returns.is_some())

@@ -13,6 +13,7 @@ pub mod resolvers;
 pub mod traces;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanKind, TraceContextExt as _};
@@ -61,8 +62,9 @@ impl Telemetry {
                 .database
                 .took(statement, info.elapsed, trace_of(context));
             let Some(notes) = notes_of(context) else { return };
-            notes.queries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            if notes.closely && context.span().is_recording() {
+            notes.queries.fetch_add(1, Relaxed);
+            if notes.closely && context.span().span_context().is_sampled() {
+                notes.spans.fetch_add(1, Relaxed);
                 self.traces
                     .record(context, self.statement_span(statement, info.failed), info.elapsed);
             }
@@ -95,7 +97,8 @@ impl Telemetry {
         }
         self.metrics.graphql.batch(loader, keys);
         let current = Context::current();
-        let notes = notes_of(&current).filter(|notes| notes.closely && current.span().is_recording());
+        let notes =
+            notes_of(&current).filter(|notes| notes.closely && current.span().span_context().is_sampled());
         let Some(notes) = notes else { return load.await };
         let attributes = vec![
             KeyValue::new("graphql.dataloader.name", loader),
@@ -106,6 +109,7 @@ impl Telemetry {
         ];
         let mut span = NewSpan::internal(format!("GraphQL DataLoader Batch {loader}"), attributes);
         span.links = notes.take_asked();
+        notes.spans.fetch_add(1, Relaxed);
         let context = self.traces.begin(&current, span);
         let rows = load.with_context(context.clone()).await;
         context.span().end();

@@ -21,6 +21,9 @@ const SLOW: Duration = Duration::from_secs(1);
 /// Links of one span at most: OpenTelemetry's own limit.
 const LINKS: usize = 128;
 
+/// The codes of errors that are our failure.
+pub const OUR_CODES: [&str; 2] = ["INTERNAL", "SERVER_BUSY"];
+
 /// How an operation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -47,6 +50,8 @@ impl Outcome {
 pub struct Notes {
     /// Statements so far.
     pub(super) queries: AtomicU32,
+    /// Spans that were recorded below the operation's so far.
+    pub(super) spans: AtomicU32,
     /// Whether each resolver, batch and statement gets a span of its own.
     pub(super) closely: bool,
     /// Who is asking.
@@ -271,7 +276,7 @@ pub fn asks_a_loader() {
         if let Some(notes) = notes_of(context).filter(|notes| notes.closely) {
             let span = context.span();
             let mut asked = notes.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            if span.is_recording() && asked.len() < LINKS {
+            if span.span_context().is_sampled() && asked.len() < LINKS {
                 asked.push(span.span_context().clone());
             }
         }

@@ -2,19 +2,20 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{
-    Link, SpanBuilder, SpanContext, SpanId, SpanKind, TraceContextExt as _, TraceFlags, TraceId, TraceState,
-    Tracer as _, TracerProvider as _,
+    Link, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId,
+    TraceState, Tracer as _, TracerProvider as _,
 };
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{
-    Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanExporter as _, SpanProcessor,
+    IdGenerator as _, RandomIdGenerator, Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanEvents,
+    SpanExporter as _, SpanLinks, SpanProcessor,
 };
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
@@ -48,6 +49,8 @@ pub struct Traces {
 struct On {
     tracer: SdkTracer,
     provider: SdkTracerProvider,
+    queue: Arc<Queue>,
+    scope: InstrumentationScope,
     sending: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -94,6 +97,50 @@ impl Traces {
         opentelemetry::trace::Span::end_with_timestamp(&mut span, end);
     }
 
+    /// A place below `parent` for a span that is only recorded if it turns out to be worth it: nothing if
+    /// the trace is not recorded.
+    pub fn foresee(&self, parent: &Context) -> Option<Foreseen> {
+        self.on.as_ref()?;
+        let span = parent.span();
+        let above = span.span_context();
+        if !above.is_valid() || !above.is_sampled() {
+            return None;
+        }
+        let own = SpanContext::new(
+            above.trace_id(),
+            RandomIdGenerator::default().new_span_id(),
+            above.trace_flags(),
+            false,
+            TraceState::default(),
+        );
+        Some(Foreseen {
+            above: above.clone(),
+            context: parent.with_remote_span_context(own.clone()),
+            own,
+        })
+    }
+
+    /// Records a span that was foreseen and has ended now.
+    pub fn record_foreseen(&self, foreseen: Foreseen, span: NewSpan, took: Duration, status: Status) {
+        let Some(on) = &self.on else { return };
+        let end = SystemTime::now();
+        on.queue.push(SpanData {
+            span_context: foreseen.own,
+            parent_span_id: foreseen.above.span_id(),
+            parent_span_is_remote: false,
+            span_kind: span.kind,
+            name: span.name,
+            start_time: end.checked_sub(took).unwrap_or(end),
+            end_time: end,
+            attributes: span.attributes,
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links: SpanLinks::default(),
+            status,
+            instrumentation_scope: on.scope.clone(),
+        });
+    }
+
     /// What spans say of the database.
     pub fn database(&self) -> &[KeyValue; 2] {
         &self.database
@@ -127,6 +174,17 @@ impl Traces {
         }
     }
 }
+
+/// A place in a trace that is kept for a span.
+pub struct Foreseen {
+    above: SpanContext,
+    own: SpanContext,
+    /// In which what it is about has to run.
+    pub context: Context,
+}
+
+/// What records the spans, by its name in them.
+const SCOPE: &str = "plant-care";
 
 /// A span to begin.
 pub struct NewSpan {
@@ -175,10 +233,10 @@ impl On {
             .build()?;
         exporter.set_resource(&resource);
         let (sender, waiting) = mpsc::channel(WAITING);
-        let queue = Queue {
+        let queue = Arc::new(Queue {
             sender: Mutex::new(Some(sender)),
             dropped: dropped.clone(),
-        };
+        });
         #[expect(
             clippy::disallowed_methods,
             reason = "it outlives the tracked tasks, whose spans it sends; `stop` waits for it"
@@ -187,11 +245,13 @@ impl On {
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
             .with_sampler(sampler(settings.sampling))
-            .with_span_processor(queue)
+            .with_span_processor(ToQueue(Arc::clone(&queue)))
             .build();
         Ok(Self {
-            tracer: provider.tracer("plant-care"),
+            tracer: provider.tracer(SCOPE),
             provider,
+            queue,
+            scope: InstrumentationScope::builder(SCOPE).build(),
             sending: Mutex::new(Some(sending)),
         })
     }
@@ -219,13 +279,8 @@ struct Queue {
     dropped: Counter,
 }
 
-impl SpanProcessor for Queue {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
-
-    fn on_end(&self, span: SpanData) {
-        if !span.span_context.is_sampled() {
-            return;
-        }
+impl Queue {
+    fn push(&self, span: SpanData) {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         if sender
             .as_ref()
@@ -234,13 +289,27 @@ impl SpanProcessor for Queue {
             self.dropped.inc();
         }
     }
+}
+
+/// Gives the queue what OpenTelemetry has recorded.
+#[derive(Debug)]
+struct ToQueue(Arc<Queue>);
+
+impl SpanProcessor for ToQueue {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        if span.span_context.is_sampled() {
+            self.0.push(span);
+        }
+    }
 
     fn force_flush(&self) -> OTelSdkResult {
         Ok(())
     }
 
     fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sender = self.0.sender.lock().unwrap_or_else(PoisonError::into_inner);
         match sender.take() {
             Some(_) => Ok(()),
             None => Err(OTelSdkError::AlreadyShutdown),

@@ -10,6 +10,8 @@ use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{Either, select};
+use opentelemetry::Context;
+use opentelemetry::context::FutureExt as _;
 
 use super::audience::Audience;
 use crate::graphql::Api;
@@ -40,11 +42,16 @@ pub fn respond(
         comment_at,
         reminded: None,
         written: None,
+        trace: Context::current(),
         state: State::Opening(Box::new((caller, document, last_event_id))),
     };
     stream(Body::from_stream(futures_util::stream::unfold(
         events,
-        Events::next,
+        |events| {
+            // It runs when the answer's body is written: in the trace of its request all the same.
+            let trace = events.trace.clone();
+            events.next().with_context(trace)
+        },
     )))
 }
 
@@ -72,6 +79,8 @@ struct Events {
     reminded: Option<Duration>,
     /// What was given to be written last.
     written: Option<Delivery>,
+    /// In which trace it is.
+    trace: Context,
     state: State,
 }
 

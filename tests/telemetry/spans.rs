@@ -224,3 +224,32 @@ async fn what_fails_on_our_side_is_an_error_and_a_wrong_question_is_not() {
         assert_eq!(operation.failed, code == "INTERNAL", "{answer}");
     }
 }
+
+#[tokio::test]
+async fn what_is_answered_with_events_belongs_to_the_requests_trace_and_what_was_at_hand_has_no_span() {
+    let (app, collector) = observed().await;
+    let story = Story::in_progress(&app).await;
+    let (header, trace, _) = traceparent(17);
+    let token = format!("Bearer {}", story.owner.token);
+    let body = json!({ "query": "{ careRequests(first: 5) { edges { node { owner { displayName } } } } }" });
+    let request = app.request(reqwest::Method::POST, "/graphql").json(&body);
+    let request = request
+        .header("accept", "text/event-stream")
+        .header("authorization", &token)
+        .header("traceparent", &header);
+    let told = request.send().await.unwrap().text().await.unwrap();
+    assert!(told.contains("Olga"), "{told}");
+    let resolver = collector
+        .span("the resolver", |seen| {
+            seen.trace == trace && seen.name == "Query.careRequests"
+        })
+        .await;
+    assert_eq!(above(&collector, &resolver), ["query", "POST /graphql"]);
+    // Owners were loaded with the page.
+    assert!(
+        collector
+            .spans()
+            .iter()
+            .all(|seen| seen.name != "CareRequest.owner")
+    );
+}

@@ -111,7 +111,12 @@ impl Api {
         let opening = opening
             .data(self.scope(caller, operation.notes()))
             .data(Arc::clone(&stage));
-        if let Some(response) = self.schema.execute_stream(opening).next().await {
+        let schema = if operation.is_looked_at_closely() {
+            &self.observed
+        } else {
+            &self.schema
+        };
+        if let Some(response) = schema.execute_stream(opening).next().await {
             return Err(Box::new(with_codes(response)));
         }
         let Some(mut plan) = stage.plan() else {
@@ -295,7 +300,10 @@ impl Following {
             .map(|event| Delivery {
                 field: self.field,
                 recorded_at: event.recorded_at,
-                trace: told.cause().filter(|_| is_first).map(|cause| cause.trace_id()),
+                trace: told
+                    .cause()
+                    .filter(|cause| is_first && cause.is_sampled())
+                    .map(|cause| cause.trace_id()),
             });
         Step::Told(Payload {
             body,

@@ -63,8 +63,11 @@ impl<'s> Statement<'s> {
     pub fn of(sql: &'s str) -> Self {
         for (operation, before) in OPERATIONS {
             if sql.get(..operation.len()) == Some(operation) {
-                let table = sql.find(before).map(|at| table(&sql[at + before.len()..]));
-                let table = table.filter(|table| !table.is_empty()).unwrap_or(OTHER);
+                // Of a query over another one, the inner one's.
+                let mut tables = sql
+                    .match_indices(before)
+                    .map(|(at, _)| table(&sql[at + before.len()..]));
+                let table = tables.find(|table| !table.is_empty()).unwrap_or(OTHER);
                 return Self { operation, table };
             }
         }
@@ -76,7 +79,7 @@ impl<'s> Statement<'s> {
 }
 
 fn table(text: &str) -> &str {
-    let text = text.trim_start_matches(['"', '(']);
+    let text = text.trim_start_matches('"');
     let is_part = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     &text[..text.find(|letter| !is_part(letter)).unwrap_or(text.len())]
 }
@@ -156,7 +159,7 @@ mod tests {
     fn a_statement_is_known_by_its_first_words() {
         for (sql, operation, table) in [
             (r#"SELECT "users"."id" FROM "users" WHERE 1"#, "SELECT", "users"),
-            ("SELECT a FROM (SELECT * FROM x) y", "SELECT", "other"),
+            ("SELECT a FROM (SELECT * FROM x) y", "SELECT", "x"),
             (
                 r#"INSERT INTO "stream_entries" ("a") VALUES (1)"#,
                 "INSERT",

@@ -144,11 +144,11 @@ fn request_timing() -> Timing {
     Timing::new(REQUEST_EDGES.into_iter())
 }
 
-/// The trace of a context, if it is recorded.
+/// The trace of a context, if it is recorded here.
 pub(crate) fn trace_of(context: &Context) -> Option<TraceLabel> {
     let span = context.span();
     let span = span.span_context();
-    (span.is_valid() && span.is_sampled()).then(|| TraceLabel {
+    (span.is_valid() && span.is_sampled() && !span.is_remote()).then(|| TraceLabel {
         trace_id: span.trace_id().to_string(),
     })
 }
