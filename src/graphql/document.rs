@@ -87,9 +87,7 @@ impl Api {
     pub fn document(&self, request: Request) -> Result<Document, Box<Response>> {
         let name = request.operation_name.clone();
         self.read(request).inspect_err(|refusal| {
-            self.app()
-                .telemetry
-                .refused(None, name.as_deref(), outcome(refusal));
+            self.app().telemetry.refused(name.as_deref(), outcome(refusal));
         })
     }
 

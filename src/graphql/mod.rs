@@ -182,7 +182,7 @@ impl Api {
     /// Runs a query or mutation.
     pub async fn run(&self, document: Document, caller: Caller) -> Response {
         let operation = self.begin(&document, &caller);
-        let response = operation.run(self.run_as(&operation, document, caller)).await;
+        let response = operation.run.run(self.run_as(&operation, document, caller)).await;
         operation.end(outcome(&response));
         response
     }
@@ -203,12 +203,12 @@ impl Api {
                            text/event-stream.";
             return ApiError::BadRequest(message.to_owned()).into_response();
         }
-        let admitted = match self.admit(document, caller, operation.notes()) {
+        let admitted = match self.admit(document, caller, operation.run.notes()) {
             Ok(admitted) => admitted,
             Err(response) => return *response,
         };
         let Admitted { request, cost, plan } = admitted;
-        let schema = if operation.is_looked_at_closely() {
+        let schema = if operation.run.is_looked_at_closely() {
             &self.observed
         } else {
             &self.schema
@@ -237,15 +237,19 @@ impl Api {
         } = message;
         let resolution = self.app.telemetry.resolution(prepared.field, cause);
         let request = prepared.request(variables);
-        let request = request.data(self.scope(caller, resolution.notes())).data(stage);
-        let schema = if resolution.is_looked_at_closely() {
+        let request = request.data(self.scope(caller, resolution.0.notes())).data(stage);
+        let schema = if resolution.0.is_looked_at_closely() {
             &self.observed_teller
         } else {
             &self.teller
         };
         let mut answers = schema.execute_stream(request);
         let limit = self.app.config.limits.operation;
-        let answer = match resolution.run(tokio::time::timeout(limit, answers.next())).await {
+        let answer = match resolution
+            .0
+            .run(tokio::time::timeout(limit, answers.next()))
+            .await
+        {
             Ok(answer) => answer,
             Err(_) => Some(self.out_of_time()),
         };

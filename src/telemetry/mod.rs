@@ -5,6 +5,7 @@
 //! each batch of a loader and each statement.
 
 pub mod calls;
+mod export;
 pub mod logs;
 pub mod metrics;
 pub mod operation;

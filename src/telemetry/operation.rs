@@ -74,11 +74,55 @@ impl Notes {
     }
 }
 
+/// Something that runs and is observed.
+pub struct Run {
+    context: Context,
+    notes: Arc<Notes>,
+}
+
+impl Run {
+    /// Begins in a context with its span.
+    fn new(context: &Context, notes: Notes) -> Self {
+        let notes = Arc::new(notes);
+        Self {
+            context: context.with_value(Arc::clone(&notes)),
+            notes,
+        }
+    }
+
+    /// Whether its resolvers are looked at one by one.
+    pub fn is_looked_at_closely(&self) -> bool {
+        self.notes.closely
+    }
+
+    /// What its resolvers note.
+    pub fn notes(&self) -> &Arc<Notes> {
+        &self.notes
+    }
+
+    /// Runs a part of it.
+    pub async fn run<F: Future>(&self, part: F) -> F::Output {
+        part.with_context(self.context.clone()).await
+    }
+
+    /// Says in its span how it came out, and ends that.
+    fn end_span(&self, outcome: Outcome) {
+        let span = self.context.span();
+        if let Outcome::ClientError(code) | Outcome::ServerError(code) = outcome {
+            span.set_attribute(KeyValue::new("error.type", code));
+        }
+        if let Outcome::ServerError(code) = outcome {
+            span.set_status(Status::error(code));
+        }
+        span.end();
+    }
+}
+
 /// One operation.
 pub struct Operation {
     telemetry: Arc<Telemetry>,
-    context: Context,
-    notes: Arc<Notes>,
+    /// What runs.
+    pub run: Run,
     kind: &'static str,
     name: Arc<String>,
     began: Instant,
@@ -106,15 +150,14 @@ impl Telemetry {
             .traces
             .begin(&parent, NewSpan::internal(kind_name, attributes));
         let closely = self.is_on && (kind == OperationType::Mutation || self.traces.looks_closely());
-        let notes = Arc::new(Notes {
+        let notes = Notes {
             closely,
             user,
             ..Notes::default()
-        });
+        };
         Operation {
             telemetry: Arc::clone(self),
-            context: context.with_value(Arc::clone(&notes)),
-            notes,
+            run: Run::new(&context, notes),
             kind: kind_name,
             name,
             began: Instant::now(),
@@ -131,40 +174,21 @@ impl Telemetry {
         let mut span = NewSpan::internal("GraphQL Subscription Event", attributes);
         span.links = cause.into_iter().collect();
         let context = self.traces.begin(&Context::new(), span);
-        let notes = Arc::new(Notes {
+        let notes = Notes {
             closely: self.is_on && self.traces.looks_closely(),
             ..Notes::default()
-        });
-        Resolution {
-            context: context.with_value(Arc::clone(&notes)),
-            notes,
-        }
+        };
+        Resolution(Run::new(&context, notes))
     }
 
-    /// An operation was refused before it could begin.
-    pub fn refused(self: &Arc<Self>, kind: Option<OperationType>, name: Option<&str>, outcome: Outcome) {
-        // What cannot be read is counted with queries, which most of it is.
-        let kind = kind.unwrap_or(OperationType::Query);
-        self.operation(kind, name, None, Duration::ZERO).end(outcome);
+    /// What cannot be read was refused. It counts with queries, which most of it is.
+    pub fn refused(self: &Arc<Self>, name: Option<&str>, outcome: Outcome) {
+        self.operation(OperationType::Query, name, None, Duration::ZERO)
+            .end(outcome);
     }
 }
 
 impl Operation {
-    /// Whether its resolvers are looked at one by one.
-    pub fn is_looked_at_closely(&self) -> bool {
-        self.notes.closely
-    }
-
-    /// What its resolvers note.
-    pub fn notes(&self) -> &Arc<Notes> {
-        &self.notes
-    }
-
-    /// Runs a part of it.
-    pub async fn run<F: Future>(&self, part: F) -> F::Output {
-        part.with_context(self.context.clone()).await
-    }
-
     /// It has come out.
     pub fn end(self, outcome: Outcome) {
         if !self.telemetry.is_on {
@@ -172,10 +196,10 @@ impl Operation {
         }
         let ended = Instant::now();
         let took = self.parsed + (ended - self.began);
-        let resolving = self.notes.resolving.get().copied();
+        let resolving = self.run.notes.resolving.get().copied();
         let validated = resolving.unwrap_or(ended) - self.began;
         let executed = resolving.map(|resolving| ended - resolving);
-        let queries = self.notes.queries.load(Ordering::Relaxed);
+        let queries = self.run.notes.queries.load(Ordering::Relaxed);
         let graphql = &self.telemetry.metrics.graphql;
         graphql.parsed(self.parsed);
         graphql.ran(&self.name, validated, executed.unwrap_or_default(), queries);
@@ -184,13 +208,13 @@ impl Operation {
             operation_name: Arc::clone(&self.name),
             outcome: outcome.name(),
         };
-        graphql.answered(&labels, took, trace_of(&self.context));
+        graphql.answered(&labels, took, trace_of(&self.run.context));
         self.end_span(outcome, validated, executed, queries);
         self.log(outcome, took);
     }
 
     fn end_span(&self, outcome: Outcome, validated: Duration, executed: Option<Duration>, queries: u32) {
-        let span = self.context.span();
+        let span = self.run.context.span();
         if !span.is_recording() {
             return;
         }
@@ -202,17 +226,11 @@ impl Operation {
             "graphql.processing.database_queries",
             i64::from(queries),
         ));
-        if let Outcome::ClientError(code) | Outcome::ServerError(code) = outcome {
-            span.set_attribute(KeyValue::new("error.type", code));
-        }
-        if let Outcome::ServerError(code) = outcome {
-            span.set_status(Status::error(code));
-        }
-        span.end();
+        self.run.end_span(outcome);
     }
 
     fn log(&self, outcome: Outcome, took: Duration) {
-        let _in_context = self.context.clone().attach();
+        let _in_context = self.run.context.clone().attach();
         let duration_ms = took.as_secs_f64() * 1_000.0;
         let (name, kind, outcome) = (self.name.as_str(), self.kind, outcome.name());
         if took >= SLOW {
@@ -236,37 +254,12 @@ impl Operation {
 }
 
 /// One message of a subscription, while it is resolved.
-pub struct Resolution {
-    context: Context,
-    notes: Arc<Notes>,
-}
+pub struct Resolution(pub Run);
 
 impl Resolution {
-    /// Whether its resolvers are looked at one by one.
-    pub fn is_looked_at_closely(&self) -> bool {
-        self.notes.closely
-    }
-
-    /// What its resolvers note.
-    pub fn notes(&self) -> &Arc<Notes> {
-        &self.notes
-    }
-
-    /// Runs a part of it.
-    pub async fn run<F: Future>(&self, part: F) -> F::Output {
-        part.with_context(self.context.clone()).await
-    }
-
     /// It has come out.
     pub fn end(self, outcome: Outcome) {
-        let span = self.context.span();
-        if let Outcome::ClientError(code) | Outcome::ServerError(code) = outcome {
-            span.set_attribute(KeyValue::new("error.type", code));
-        }
-        if let Outcome::ServerError(code) = outcome {
-            span.set_status(Status::error(code));
-        }
-        span.end();
+        self.0.end_span(outcome);
     }
 }
 

@@ -12,24 +12,16 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{
-    IdGenerator as _, RandomIdGenerator, Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanEvents,
-    SpanExporter as _, SpanLinks, SpanProcessor,
+    IdGenerator as _, RandomIdGenerator, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanEvents,
+    SpanExporter as _, SpanLinks,
 };
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::outage::Outage;
+use super::export::{self, Queue, ToQueue};
 use crate::config::{Config, Observability, Sampling};
 
-/// Spans that may wait to be sent; more are dropped and counted.
-const WAITING: usize = 4096;
-/// Spans that are sent together.
-const BATCH: usize = 512;
-/// How long they are collected.
-const COLLECTED_FOR: Duration = Duration::from_secs(1);
 /// How long the collector may take to answer.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the last spans may take when the process stops.
@@ -232,16 +224,13 @@ impl On {
             .with_timeout(EXPORT_TIMEOUT)
             .build()?;
         exporter.set_resource(&resource);
-        let (sender, waiting) = mpsc::channel(WAITING);
-        let queue = Arc::new(Queue {
-            sender: Mutex::new(Some(sender)),
-            dropped: dropped.clone(),
-        });
+        let (queue, waiting) = Queue::new(dropped.clone());
+        let queue = Arc::new(queue);
         #[expect(
             clippy::disallowed_methods,
             reason = "it outlives the tracked tasks, whose spans it sends; `stop` waits for it"
         )]
-        let sending = tokio::spawn(send(exporter, waiting, dropped));
+        let sending = tokio::spawn(export::send(exporter, waiting, dropped));
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
             .with_sampler(sampler(settings.sampling))
@@ -269,76 +258,6 @@ fn sampler(sampling: Sampling) -> Sampler {
         Sampler::ParentBased(Box::new(root))
     } else {
         root
-    }
-}
-
-/// Takes spans that have ended. OpenTelemetry's own queue does not say what it drops.
-#[derive(Debug)]
-struct Queue {
-    sender: Mutex<Option<mpsc::Sender<SpanData>>>,
-    dropped: Counter,
-}
-
-impl Queue {
-    fn push(&self, span: SpanData) {
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        if sender
-            .as_ref()
-            .is_none_or(|sender| sender.try_send(span).is_err())
-        {
-            self.dropped.inc();
-        }
-    }
-}
-
-/// Gives the queue what OpenTelemetry has recorded.
-#[derive(Debug)]
-struct ToQueue(Arc<Queue>);
-
-impl SpanProcessor for ToQueue {
-    fn on_start(&self, _: &mut Span, _: &Context) {}
-
-    fn on_end(&self, span: SpanData) {
-        if span.span_context.is_sampled() {
-            self.0.push(span);
-        }
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        let mut sender = self.0.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        match sender.take() {
-            Some(_) => Ok(()),
-            None => Err(OTelSdkError::AlreadyShutdown),
-        }
-    }
-}
-
-/// Sends spans together until there will be no more. What cannot be sent is dropped and counted.
-async fn send(exporter: SpanExporter, mut waiting: mpsc::Receiver<SpanData>, dropped: Counter) {
-    let mut outage = Outage::of("sending spans");
-    let mut batch = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        let collected = tokio::time::sleep(COLLECTED_FOR);
-        tokio::pin!(collected);
-        while batch.len() < BATCH {
-            let room = BATCH - batch.len();
-            tokio::select! {
-                () = &mut collected => break,
-                more = waiting.recv_many(&mut batch, room) => if more == 0 { break },
-            }
-        }
-        let spans = batch.len() as u64;
-        let sent = exporter
-            .export(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))
-            .await;
-        if sent.is_err() {
-            dropped.inc_by(spans);
-        }
-        outage.note(&sent);
     }
 }
 

@@ -83,7 +83,7 @@ impl Api {
     ) -> Result<Box<Following>, Box<Response>> {
         let operation = self.begin(&document, &caller);
         let opening = self.open_as(&operation, document, caller, (mailbox, number), last_event_id);
-        let opened = operation.run(opening).await;
+        let opened = operation.run.run(opening).await;
         operation.end(
             opened
                 .as_ref()
@@ -109,9 +109,9 @@ impl Api {
         let stage = Stage::open();
         let opening = prepared.request(&request.variables);
         let opening = opening
-            .data(self.scope(caller, operation.notes()))
+            .data(self.scope(caller, operation.run.notes()))
             .data(Arc::clone(&stage));
-        let schema = if operation.is_looked_at_closely() {
+        let schema = if operation.run.is_looked_at_closely() {
             &self.observed
         } else {
             &self.schema
