@@ -1,6 +1,6 @@
 # Each target is a few lines; the rest is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run test prove check fmt schema graphiql clean
+.PHONY: help run up down test prove check fmt schema graphiql dashboards clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -8,6 +8,12 @@ help: ## Show this list
 
 run: ## Start the server on SQLite with demonstration data
 	@scripts/run
+
+up: ## Start the whole stack with Docker: Postgres, the API, Grafana, Loki, Tempo, Mimir
+	@observability/setup-observability.sh start
+
+down: ## Stop it; the data stays
+	@observability/setup-observability.sh stop
 
 test: ## Run every test on SQLite and Postgres; installs what is missing
 	@scripts/test
@@ -26,6 +32,9 @@ schema: ## Write schema.graphql from the program
 
 graphiql: ## Build the GraphiQL page that the program carries
 	@graphiql/build.sh
+
+dashboards: ## Write the Grafana dashboards from their script
+	@node observability/grafana/dashboards.mjs
 
 clean: ## Remove what was built; the data folder stays
 	@cargo clean

@@ -19,6 +19,7 @@ use crate::database::schema::{self, SchemaError};
 use crate::domain::throttle::Throttle;
 use crate::live::Hub;
 use crate::live::bus::{Bus, BusError, Ties};
+use crate::telemetry::Telemetry;
 
 /// What a process is made of.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// Time and ids.
     pub clock: Clock,
+    /// What it tells of itself.
+    pub telemetry: Arc<Telemetry>,
     /// The database.
     pub database: Database,
     /// Keys.
@@ -67,6 +70,9 @@ pub enum StartError {
     /// The schema cannot be used.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// What sends spans could not be made.
+    #[error("cannot send spans to OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
+    Telemetry(#[from] opentelemetry_otlp::ExporterBuildError),
     /// The bus could not be made.
     #[error("cannot make the wake-up bus: {0}")]
     Bus(#[from] BusError),
@@ -75,7 +81,8 @@ pub enum StartError {
 impl App {
     /// Builds the process over an existing schema, or one that it migrates first.
     pub async fn build(config: Config, clock: Clock, migrate: bool) -> Result<Self, StartError> {
-        let database = connect(&config).await?;
+        let telemetry = Telemetry::start(&config)?;
+        let database = connect(&config, Arc::clone(&telemetry)).await?;
         if migrate {
             let applied = schema::migrate_up(&database).await?;
             if applied > 0 {
@@ -101,6 +108,7 @@ impl App {
             throttle: Arc::new(Throttle::new(&config.limits)),
             config: Arc::new(config),
             clock,
+            telemetry,
             database,
             keys,
             hub,
@@ -115,7 +123,7 @@ impl App {
 }
 
 /// Connects to the configured database.
-pub async fn connect(config: &Config) -> Result<Database, StartError> {
+pub async fn connect(config: &Config, telemetry: Arc<Telemetry>) -> Result<Database, StartError> {
     let failed = |source| StartError::Database {
         url: config.shown_database_url(),
         source,
@@ -123,7 +131,7 @@ pub async fn connect(config: &Config) -> Result<Database, StartError> {
     if let Some(file) = config.sqlite_file() {
         make_private_file(&file).map_err(|error| failed(DbErr::Custom(error.to_string())))?;
     }
-    Database::connect(config).await.map_err(failed)
+    Database::connect(config, telemetry).await.map_err(failed)
 }
 
 /// Makes a database file that nobody else on the machine may read, if there is none; SQLite gives the files

@@ -28,6 +28,12 @@ enum Time {
     Manual(watch::Sender<DateTime<Utc>>, DateTime<Utc>),
 }
 
+/// The time of a log line: always the system's, because a line tells when it was written.
+pub(crate) fn log_time() -> DateTime<Utc> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
+    Utc::now()
+}
+
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {

@@ -3,7 +3,9 @@
 //! Nobody else reads the environment. A wrong value stops the start with one line that names the
 //! variable, what it held, and what it takes.
 
+mod limits;
 pub mod manifest;
+pub(crate) mod observability;
 mod reader;
 
 use std::fmt;
@@ -16,7 +18,9 @@ use std::time::Duration;
 use axum::http::HeaderName;
 use url::Url;
 
+pub use self::limits::Limits;
 use self::manifest::Manifest;
+pub use self::observability::{Observability, Sampling};
 use self::reader::{
     Reader, bus_url, check_database_url, check_log_filter, default_database_url, mask_password, minutes,
     seconds,
@@ -58,77 +62,10 @@ pub struct Config {
     pub client_address_header: Option<HeaderName>,
     /// `TRUSTED_DOCUMENTS`: the documents that may be sent by their id; in production, the only ones that run.
     pub trusted_documents: Option<Arc<Manifest>>,
+    /// What is observed, and where it goes.
+    pub observability: Observability,
     /// `LIMIT_...`: how much may be asked for.
     pub limits: Limits,
-}
-
-/// How much may be asked for: by one request, or by one client.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// `LIMIT_BODY_BYTES`: the body of an HTTP request.
-    pub body_bytes: usize,
-    /// `LIMIT_DOCUMENT_BYTES`: the text of a GraphQL document.
-    pub document_bytes: usize,
-    /// `LIMIT_TOKENS`: the tokens of a GraphQL document.
-    pub tokens: usize,
-    /// `LIMIT_DEPTH`: how deep fields may nest.
-    pub depth: usize,
-    /// `LIMIT_INTROSPECTION_DEPTH`: how deep they may nest below `__schema` and `__type`.
-    pub introspection_depth: usize,
-    /// `LIMIT_NODES`: fields of a document and uses of fragments, counted where they are used.
-    pub nodes: usize,
-    /// `LIMIT_ALIASES`: aliases of a document.
-    pub aliases: usize,
-    /// `LIMIT_DIRECTIVES`: directives of a document.
-    pub directives: usize,
-    /// `LIMIT_ROOT_FIELDS`: fields of the operation itself.
-    pub root_fields: usize,
-    /// `LIMIT_COST`: objects a request may ask for; a page counts as its size.
-    pub cost: usize,
-    /// `LIMIT_PAGE_SIZE`: the largest `first` or `last`.
-    pub page_size: usize,
-    /// `LIMIT_OPERATION_SECONDS`: how long a query or mutation may take.
-    pub operation: Duration,
-    /// `LIMIT_WEBSOCKET_MESSAGE_BYTES`: one message from a websocket client.
-    pub websocket_message_bytes: usize,
-    /// `LIMIT_CONNECTIONS`: connections of subscribers that are open in one process.
-    pub connections: usize,
-    /// `LIMIT_SUBSCRIPTIONS_PER_CONNECTION`: operations that run over one connection at the same time.
-    pub subscriptions_per_connection: usize,
-    /// `LIMIT_SUBSCRIPTIONS_PER_USER`: subscriptions of one member in one process, over all her connections.
-    pub subscriptions_per_user: usize,
-    /// `LIMIT_LOGINS_PER_ACCOUNT`: logins of one account with a wrong password in an hour, from anywhere.
-    pub logins_per_account: usize,
-    /// `LIMIT_LOGINS_PER_ADDRESS`: logins from one address in an hour.
-    pub logins_per_address: usize,
-    /// `LIMIT_REGISTRATIONS_PER_ADDRESS`: registrations from one address in an hour.
-    pub registrations_per_address: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 256 * 1024,
-            document_bytes: 16 * 1024,
-            tokens: 2_000,
-            depth: 12,
-            introspection_depth: 20,
-            nodes: 500,
-            aliases: 30,
-            directives: 50,
-            root_fields: 20,
-            cost: 5_000,
-            page_size: 100,
-            operation: Duration::from_secs(10),
-            websocket_message_bytes: 64 * 1024,
-            connections: 10_000,
-            subscriptions_per_connection: 100,
-            subscriptions_per_user: 200,
-            logins_per_account: 20,
-            logins_per_address: 300,
-            registrations_per_address: 100,
-        }
-    }
 }
 
 /// Where the server runs.
@@ -226,7 +163,7 @@ impl Config {
         let development = environment == Environment::Development;
         let data_dir = PathBuf::from(reader.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()));
         let database_url = reader
-            .text("DATABASE_URL")
+            .secret("DATABASE_URL")?
             .unwrap_or_else(|| default_database_url(&data_dir));
         check_database_url(&database_url)?;
         let listen_addr: SocketAddr = reader.parse(
@@ -246,9 +183,9 @@ impl Config {
         } else {
             LogFormat::Json
         };
-        let log_filter = reader
-            .text("RUST_LOG")
-            .unwrap_or_else(|| "info,async_nats=off,sqlx=warn,sea_orm_migration=warn".to_owned());
+        let log_filter = reader.text("RUST_LOG").unwrap_or_else(|| {
+            "info,async_nats=off,sqlx=warn,sea_orm_migration=warn,opentelemetry=off".to_owned()
+        });
         Ok(Self {
             listen_addr,
             data_dir,
@@ -271,8 +208,16 @@ impl Config {
             drain: seconds(reader.within("DRAIN_SECONDS", 8, 0..=600, "0 to 600 seconds")?),
             client_address_header: reader.header("CLIENT_ADDRESS_HEADER")?,
             trusted_documents: reader.manifest("TRUSTED_DOCUMENTS")?,
-            limits: reader.limits()?,
+            observability: Observability::read(&reader, environment)?,
+            limits: Limits::read(&reader)?,
         })
+    }
+
+    /// The same for a command: only the server sends spans.
+    #[must_use]
+    pub fn without_spans(mut self) -> Self {
+        self.observability.otlp_endpoint = None;
+        self
     }
 
     /// The database's address without its password.
@@ -335,44 +280,10 @@ impl Config {
             ("LOG_FORMAT", format!("{:?}", self.log_format).to_lowercase()),
             ("RUST_LOG", self.log_filter.clone()),
         ];
+        table.extend(self.observability.table());
         let limits = self.limits.table();
         table.extend(limits.map(|(variable, value)| (variable, value.to_string())));
         table
-    }
-}
-
-impl Limits {
-    /// Every limit by its variable, times in seconds.
-    fn table(&self) -> [(&'static str, usize); 19] {
-        [
-            ("LIMIT_BODY_BYTES", self.body_bytes),
-            ("LIMIT_DOCUMENT_BYTES", self.document_bytes),
-            ("LIMIT_TOKENS", self.tokens),
-            ("LIMIT_DEPTH", self.depth),
-            ("LIMIT_INTROSPECTION_DEPTH", self.introspection_depth),
-            ("LIMIT_NODES", self.nodes),
-            ("LIMIT_ALIASES", self.aliases),
-            ("LIMIT_DIRECTIVES", self.directives),
-            ("LIMIT_ROOT_FIELDS", self.root_fields),
-            ("LIMIT_COST", self.cost),
-            ("LIMIT_PAGE_SIZE", self.page_size),
-            ("LIMIT_OPERATION_SECONDS", self.operation_seconds()),
-            ("LIMIT_WEBSOCKET_MESSAGE_BYTES", self.websocket_message_bytes),
-            ("LIMIT_CONNECTIONS", self.connections),
-            (
-                "LIMIT_SUBSCRIPTIONS_PER_CONNECTION",
-                self.subscriptions_per_connection,
-            ),
-            ("LIMIT_SUBSCRIPTIONS_PER_USER", self.subscriptions_per_user),
-            ("LIMIT_LOGINS_PER_ACCOUNT", self.logins_per_account),
-            ("LIMIT_LOGINS_PER_ADDRESS", self.logins_per_address),
-            ("LIMIT_REGISTRATIONS_PER_ADDRESS", self.registrations_per_address),
-        ]
-    }
-
-    /// [`operation`](Self::operation) in seconds.
-    pub fn operation_seconds(&self) -> usize {
-        usize::try_from(self.operation.as_secs()).unwrap_or(usize::MAX)
     }
 }
 
@@ -449,6 +360,39 @@ mod tests {
         assert!(!config.introspection);
         let shown = format!("{:?} {:?}", config, config.table());
         assert!(!shown.contains(&key) && !shown.contains("[7, 7"));
+    }
+
+    #[test]
+    fn a_secret_may_be_in_a_file() {
+        let file = std::env::temp_dir().join(format!("plant_care_key_{}", std::process::id()));
+        let key = STANDARD.encode([9; 32]);
+        std::fs::write(&file, format!("{key}\n")).unwrap();
+        let path = file.display().to_string();
+        let config = read(&[("SECRET_KEY_FILE", &path)]).unwrap();
+        assert_eq!(config.secret_key, Some(Secret([9; 32])));
+        let both = complaint(&[("SECRET_KEY_FILE", &path), ("SECRET_KEY", &key)]);
+        assert!(
+            both.starts_with("SECRET_KEY_FILE=") && both.ends_with("only if SECRET_KEY is not set"),
+            "{both}"
+        );
+        std::fs::remove_file(&file).unwrap();
+        let gone = complaint(&[("SECRET_KEY_FILE", &path)]);
+        assert!(
+            gone.starts_with("SECRET_KEY_FILE=") && gone.contains("a file that can be read"),
+            "{gone}"
+        );
+    }
+
+    #[test]
+    fn what_is_observed_is_checked() {
+        assert!(complaint(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "alloy:4317")]).contains("http://alloy:4317"));
+        assert!(complaint(&[("RESOLVER_SPANS_RATIO", "2")]).contains("0 to 1"));
+        assert!(complaint(&[("OTEL_TRACES_SAMPLER", "jaeger_remote")]).contains("parentbased_traceidratio"));
+        assert!(complaint(&[("OTEL_TRACES_SAMPLER_ARG", "some")]).contains("0 to 1"));
+        assert!(complaint(&[("METRICS_OPERATION_NAMES", "a b")]).starts_with("METRICS_OPERATION_NAMES=a b"));
+        assert!(complaint(&[("MANAGEMENT_ADDR", "0.0.0.0:8001")]).contains("loopback"));
+        let config = read(&[("ENABLE_OBSERVABILITY", "false")]).unwrap();
+        assert!(!config.observability.enabled);
     }
 
     #[test]

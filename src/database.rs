@@ -15,6 +15,7 @@ use sea_orm::{
 use tracing::Instrument as _;
 
 use crate::config::Config;
+use crate::telemetry::Telemetry;
 
 /// How long a statement waits for another program's lock on a SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,6 +33,7 @@ pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     statements: Arc<AtomicU64>,
+    telemetry: Arc<Telemetry>,
 }
 
 /// What is done in a transaction with what it is given.
@@ -51,22 +53,23 @@ impl HasDatabaseError for DbErr {
 
 impl Database {
     /// Connects; a SQLite file is created if it is missing.
-    pub async fn connect(config: &Config) -> Result<Self, DbErr> {
+    pub async fn connect(config: &Config, telemetry: Arc<Telemetry>) -> Result<Self, DbErr> {
         let statements = Arc::new(AtomicU64::new(0));
         let most = config.database_max_connections;
         let url = &config.database_url.0;
         let (reader, writer) = if url.starts_with("sqlite") {
             // The writer first: it is the one that may create the file.
-            let writer = open(url, 1, &statements).await?;
-            (open(url, most - 1, &statements).await?, writer)
+            let writer = open(url, 1, &statements, &telemetry).await?;
+            (open(url, most - 1, &statements, &telemetry).await?, writer)
         } else {
-            let pool = open(url, most, &statements).await?;
+            let pool = open(url, most, &statements, &telemetry).await?;
             (pool.clone(), pool)
         };
         Ok(Self {
             reader,
             writer,
             statements,
+            telemetry,
         })
     }
 
@@ -78,6 +81,30 @@ impl Database {
     /// Which database it is.
     pub fn backend(&self) -> DbBackend {
         self.reader.get_database_backend()
+    }
+
+    /// Who is told of its statements.
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// Notes how many connections are open and in use.
+    pub fn note_pools(&self) {
+        let pools: &[_] = if self.backend() == DbBackend::Sqlite {
+            &[("reader", &self.reader), ("writer", &self.writer)]
+        } else {
+            &[("shared", &self.reader)]
+        };
+        for (name, pool) in pools {
+            let (idle, open, most) = if self.backend() == DbBackend::Sqlite {
+                let pool = pool.get_sqlite_connection_pool();
+                (pool.num_idle(), pool.size(), pool.options().get_max_connections())
+            } else {
+                let pool = pool.get_postgres_connection_pool();
+                (pool.num_idle(), pool.size(), pool.options().get_max_connections())
+            };
+            self.telemetry.metrics.database.pool(name, idle, open, most);
+        }
     }
 
     /// Statements run so far, transactions' control statements not counted.
@@ -149,14 +176,18 @@ impl Database {
     }
 }
 
-async fn open(url: &str, connections: u32, statements: &Arc<AtomicU64>) -> Result<DatabaseConnection, DbErr> {
+async fn open(
+    url: &str,
+    connections: u32,
+    statements: &Arc<AtomicU64>,
+    telemetry: &Arc<Telemetry>,
+) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_timeout(ACQUIRE_TIMEOUT)
         .sqlx_logging(false)
-        .record_stmt_in_spans(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .create_if_missing(true)
@@ -167,9 +198,10 @@ async fn open(url: &str, connections: u32, statements: &Arc<AtomicU64>) -> Resul
                 .busy_timeout(BUSY_TIMEOUT)
         });
     let mut connection = sea_orm::Database::connect(options).await?;
-    let counter = Arc::clone(statements);
-    connection.set_metric_callback(move |_| {
+    let (counter, telemetry) = (Arc::clone(statements), Arc::clone(telemetry));
+    connection.set_metric_callback(move |statement| {
         counter.fetch_add(1, Ordering::Relaxed);
+        telemetry.statement(statement);
     });
     Ok(connection)
 }

@@ -3,7 +3,7 @@
 //! Three layers, the same noun in each, and dependencies that point one way:
 //! [`graphql`] translates, [`domain`] holds the rules, [`entity`] the rows.
 //! [`live`] is the log of events, the hub that follows it, and the bus that wakes other processes.
-//! [`transport`] holds the ways in, [`jobs`] what time does, [`telemetry`] the logs.
+//! [`transport`] holds the ways in, [`jobs`] what time does, [`telemetry`] metrics, spans and log lines.
 //! [`app`] wires it all; [`config`], [`clock`], [`crypto`] and [`database`] are the only ways to the
 //! environment, time and ids, secrets, and connections. [`auth`] turns a token into a viewer.
 //! [`cli`] holds the commands, of which [`seed`] fills a database and [`client`] speaks to a server.

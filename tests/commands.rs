@@ -248,7 +248,54 @@ async fn a_server_that_is_told_to_stop_closes_its_websockets_and_ends_well() {
         Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1012),
         frame => panic!("not closed: {frame:?}"),
     }
-    assert_eq!(stopped.await, (Some(0), String::new()));
+    let stopped = stopped.await;
+    assert_eq!((stopped.code, stopped.err.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn what_is_logged_is_changed_while_the_server_runs() {
+    let app = TestApp::start().await;
+    let program = Program::of(&app).with(&[
+        ("RUST_LOG", "info"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+    ]);
+    let server = Server::start(program).await;
+    let (address, graphql) = (
+        format!("{}/log-level", server.management),
+        format!("{}/graphql", server.url),
+    );
+    let (client, trace) = (reqwest::Client::new(), "0af7651916cd43dd8448eb211c80319c");
+    for (level, name) in [("plant_care=debug", "Loud"), ("info", "Quiet")] {
+        let answer = client.put(&address).body(level).send().await.unwrap();
+        let answer: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(answer, json!({ "logLevel": level }));
+        let question = json!({ "query": format!("query {name} {{ __typename }}") });
+        let request = client
+            .post(&graphql)
+            .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+        request.json(&question).send().await.unwrap();
+    }
+    let ended = server.terminate().await;
+    let lines: Vec<serde_json::Value> = ended
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let operations: Vec<_> = lines
+        .iter()
+        .filter(|line| line["message"] == "an operation was answered")
+        .collect();
+    assert_eq!(operations.len(), 1, "{}", ended.out);
+    let line = operations[0];
+    assert_eq!(line["graphql_operation_name"], "Loud");
+    assert_eq!(
+        (&line["level"], &line["service"]),
+        (&json!("DEBUG"), &json!("plant-care-api"))
+    );
+    assert_eq!(line["trace_id"], trace);
+    assert_eq!(text(&line["span_id"]).len(), 16);
+    assert!(line["duration_ms"].is_f64());
+    assert!(chrono::DateTime::parse_from_rfc3339(&text(&line["timestamp"])).is_ok());
 }
 
 #[tokio::test]
@@ -258,7 +305,8 @@ async fn a_server_migrates_what_it_finds_and_starts_again_on_it() {
         let server = Server::start(program.clone()).await;
         let ready = format!("{}/health/ready", server.url);
         program.says(&["healthcheck", &ready]).await;
-        assert_eq!(server.terminate().await, (Some(0), String::new()));
+        let ended = server.terminate().await;
+        assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
     }
     let status = program.says(&["migrate", "status"]).await;
     assert!(!status.contains("missing"), "{status}");

@@ -38,6 +38,8 @@ mod prove;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod restore;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod schema;
@@ -49,5 +51,7 @@ mod sse;
 mod statements;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod telemetry;
 #[cfg(test)]
 mod websocket;

@@ -3,10 +3,10 @@
 use clap::Subcommand;
 
 use super::{CliError, say};
-use crate::app;
+use crate::app::{self, StartError};
 use crate::config::Config;
 use crate::database::schema;
-use crate::telemetry::{self, LogTo};
+use crate::telemetry::{self, LogTo, Telemetry};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -23,9 +23,10 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: Command) -> Result<(), CliError> {
-    let config = Config::from_environment()?;
-    telemetry::start(&config, LogTo::Stderr);
-    let database = app::connect(&config).await?;
+    let config = Config::from_environment()?.without_spans();
+    telemetry::logs::start(&config, LogTo::Stderr);
+    let telemetry = Telemetry::start(&config).map_err(StartError::from)?;
+    let database = app::connect(&config, telemetry).await?;
     match command {
         Command::Up => match schema::migrate_up(&database).await? {
             0 => say("nothing to apply")?,

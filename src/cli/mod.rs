@@ -165,8 +165,8 @@ impl Cli {
 /// The process of a command that works on the database by itself; its logs go to standard error. Only a command
 /// whose purpose it is changes the schema.
 async fn app(migrate: bool) -> Result<App, CliError> {
-    let config = Config::from_environment()?;
-    telemetry::start(&config, LogTo::Stderr);
+    let config = Config::from_environment()?.without_spans();
+    telemetry::logs::start(&config, LogTo::Stderr);
     Ok(App::build(config, Clock::system(), migrate).await?)
 }
 

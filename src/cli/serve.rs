@@ -1,5 +1,7 @@
 //! `plant-care serve`.
 
+use std::sync::Arc;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
@@ -7,19 +9,28 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::{self, LogTo};
-use crate::transport::server;
+use crate::transport::{management, server};
 
 /// Serves until SIGTERM or Ctrl-C; a second signal ends at once.
 pub(super) async fn run(migrate: bool) -> Result<(), CliError> {
     let config = Config::from_environment()?;
-    telemetry::start(&config, LogTo::Stdout);
+    let log_level = telemetry::logs::start(&config, LogTo::Stdout);
     // First the address: nothing is to be changed in the database if it is taken.
     let listener = server::listen(&config).await?;
+    let management = management::listen(&config)?;
     let app = App::build(config, Clock::system(), migrate).await?;
     stop_on_signals(&app)?;
     let address = listener.local_addr()?;
     tracing::info!(%address, database = %app.config.shown_database_url(), "serving GraphQL at http://{address}/graphql");
-    server::serve(app, listener).await?;
+    if let Some(listener) = management {
+        let address = listener.local_addr()?;
+        tracing::info!(%address, "metrics are at http://{address}/metrics");
+        management::serve(&app, listener, log_level);
+    }
+    let telemetry = Arc::clone(&app.telemetry);
+    let served = server::serve(app, listener).await;
+    telemetry.stop().await;
+    served?;
     tracing::info!("stopped");
     Ok(())
 }

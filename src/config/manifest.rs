@@ -18,6 +18,7 @@ pub struct Manifest {
     path: PathBuf,
     documents: HashMap<String, Arc<str>>,
     texts: HashSet<Arc<str>>,
+    names: Vec<String>,
 }
 
 /// Why a manifest cannot be used.
@@ -74,6 +75,7 @@ impl Manifest {
             return Err(ManifestError::OtherFormat(file.format, file.version));
         }
         let mut documents = HashMap::new();
+        let mut names = Vec::new();
         for operation in file.operations {
             if operation.id.is_empty() {
                 return Err(ManifestError::NoId(operation.name));
@@ -86,6 +88,7 @@ impl Manifest {
                 });
             }
             let id = operation.id.clone();
+            names.push(operation.name);
             if documents.insert(operation.id, operation.body.into()).is_some() {
                 return Err(ManifestError::Repeated(id));
             }
@@ -94,6 +97,7 @@ impl Manifest {
             path: path.to_owned(),
             texts: documents.values().cloned().collect(),
             documents,
+            names,
         })
     }
 
@@ -105,6 +109,11 @@ impl Manifest {
     /// The document of an id.
     pub fn document(&self, id: &str) -> Option<&str> {
         self.documents.get(id).map(|text| &**text)
+    }
+
+    /// The names of all operations.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
     }
 
     /// Whether a text is, letter by letter, one of the documents.

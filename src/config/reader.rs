@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
 use super::manifest::Manifest;
-use super::{ConfigError, Limits, Secret, Source};
+use super::{ConfigError, Secret, Source};
 
 /// Reads variables one by one; each says what it takes.
 pub(super) struct Reader<'a>(pub(super) Source<'a>);
@@ -19,6 +19,36 @@ pub(super) struct Reader<'a>(pub(super) Source<'a>);
 impl Reader<'_> {
     pub(super) fn text(&self, variable: &str) -> Option<String> {
         (self.0)(variable).filter(|value| !value.is_empty())
+    }
+
+    /// A variable, or the content of the file that another one names: `SECRET_KEY_FILE` for `SECRET_KEY`.
+    pub(super) fn secret(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
+        let (variable_of_file, takes) = match variable {
+            "DATABASE_URL" => (
+                "DATABASE_URL_FILE",
+                "a file that can be read, only if DATABASE_URL is not set",
+            ),
+            "SECRET_KEY" => (
+                "SECRET_KEY_FILE",
+                "a file that can be read, only if SECRET_KEY is not set",
+            ),
+            _ => (
+                "ENCRYPTION_KEY_FILE",
+                "a file that can be read, only if ENCRYPTION_KEY is not set",
+            ),
+        };
+        let value = self.text(variable);
+        let Some(path) = self.text(variable_of_file) else {
+            return Ok(value);
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(text) if value.is_none() => Ok(Some(text.trim().to_owned())),
+            _ => Err(ConfigError {
+                variable: variable_of_file,
+                held: path,
+                takes,
+            }),
+        }
     }
 
     pub(super) fn parse<T: FromStr>(
@@ -65,7 +95,7 @@ impl Reader<'_> {
         optional: bool,
     ) -> Result<Option<Secret<[u8; 32]>>, ConfigError> {
         const TAKES: &str = "32 random bytes in base64, as `openssl rand -base64 32` prints";
-        match self.text(variable) {
+        match self.secret(variable)? {
             None if optional => Ok(None),
             None => Err(ConfigError {
                 variable,
@@ -131,46 +161,6 @@ impl Reader<'_> {
                 takes: "the path of a manifest in the format apollo-persisted-query-manifest, version 1",
             }),
         }
-    }
-
-    pub(super) fn limits(&self) -> Result<Limits, ConfigError> {
-        const BYTES: &str = "a number of bytes from 1024 to 67108864";
-        const COUNT: &str = "a number from 1 to 1000000";
-        let bytes = |variable, default| self.within(variable, default, 1024..=64 * 1024 * 1024, BYTES);
-        let count = |variable, default| self.within(variable, default, 1..=1_000_000, COUNT);
-        let usual = Limits::default();
-        Ok(Limits {
-            body_bytes: bytes("LIMIT_BODY_BYTES", usual.body_bytes)?,
-            document_bytes: bytes("LIMIT_DOCUMENT_BYTES", usual.document_bytes)?,
-            tokens: count("LIMIT_TOKENS", usual.tokens)?,
-            depth: count("LIMIT_DEPTH", usual.depth)?,
-            introspection_depth: count("LIMIT_INTROSPECTION_DEPTH", usual.introspection_depth)?,
-            nodes: count("LIMIT_NODES", usual.nodes)?,
-            aliases: count("LIMIT_ALIASES", usual.aliases)?,
-            directives: count("LIMIT_DIRECTIVES", usual.directives)?,
-            root_fields: count("LIMIT_ROOT_FIELDS", usual.root_fields)?,
-            cost: count("LIMIT_COST", usual.cost)?,
-            page_size: count("LIMIT_PAGE_SIZE", usual.page_size)?,
-            operation: seconds(self.within(
-                "LIMIT_OPERATION_SECONDS",
-                usual.operation.as_secs(),
-                1..=600,
-                "1 to 600 seconds",
-            )?),
-            websocket_message_bytes: bytes("LIMIT_WEBSOCKET_MESSAGE_BYTES", usual.websocket_message_bytes)?,
-            connections: count("LIMIT_CONNECTIONS", usual.connections)?,
-            subscriptions_per_connection: count(
-                "LIMIT_SUBSCRIPTIONS_PER_CONNECTION",
-                usual.subscriptions_per_connection,
-            )?,
-            subscriptions_per_user: count("LIMIT_SUBSCRIPTIONS_PER_USER", usual.subscriptions_per_user)?,
-            logins_per_account: count("LIMIT_LOGINS_PER_ACCOUNT", usual.logins_per_account)?,
-            logins_per_address: count("LIMIT_LOGINS_PER_ADDRESS", usual.logins_per_address)?,
-            registrations_per_address: count(
-                "LIMIT_REGISTRATIONS_PER_ADDRESS",
-                usual.registrations_per_address,
-            )?,
-        })
     }
 }
 

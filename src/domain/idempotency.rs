@@ -29,6 +29,8 @@ pub struct Written {
     pub event: Option<EventId>,
     /// The event's place in the request's timeline, if it has one.
     pub cursor: Option<Cursor>,
+    /// Whether it was done now, and not under the same key before.
+    pub is_new: bool,
 }
 
 /// What the work of a mutation did.
@@ -53,18 +55,18 @@ impl App {
         work: Work<C, Done>,
     ) -> Result<Written, Error> {
         let once = (mutation, actor.id, keyed, input, work);
-        let (done, appended) = self
+        let ((done, is_new), appended) = self
             .write(mutation, &once, |write, (mutation, actor, keyed, input, work)| {
                 Box::pin(async move {
                     let Some(keyed) = keyed else {
-                        return work(write, input).await;
+                        return Ok((work(write, input).await?, true));
                     };
                     if let Some(before) = claim(write, mutation, *actor, keyed).await? {
-                        return Ok(before);
+                        return Ok((before, false));
                     }
                     let done = work(write, input).await?;
                     settle(write, mutation, *actor, keyed, &done).await?;
-                    Ok(done)
+                    Ok((done, true))
                 })
             })
             .await?;
@@ -85,6 +87,7 @@ impl App {
             id: done.id,
             event: done.event,
             cursor,
+            is_new,
         })
     }
 }

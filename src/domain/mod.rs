@@ -5,6 +5,7 @@
 
 pub mod care_record;
 pub mod care_request;
+pub mod census;
 pub mod comment;
 pub mod error;
 pub mod feed;

@@ -43,6 +43,7 @@ pub async fn create(app: &App, viewer: &Member, new: NewPlant) -> Result<plant::
         })
     })
     .await?;
+    app.telemetry.metrics.business.plants.inc();
     Ok(plant)
 }
 

@@ -74,6 +74,7 @@ pub async fn register(app: &App, new: NewUser) -> Result<Opened, Error> {
         })
     })
     .await?;
+    app.telemetry.metrics.business.registrations.inc();
     Ok(opened)
 }
 

@@ -1,5 +1,6 @@
 //! The one way to write: rows and events in one transaction, subscribers woken after it.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -17,6 +18,7 @@ use crate::entity::{EventId, PlantId, UserId, care_request};
 use crate::live::Stream;
 use crate::live::bus::Wake;
 use crate::live::log::{self, Appended, Ending, NewEvent};
+use crate::telemetry::traces;
 
 /// A write under way: the transaction, its time, and the events it will end with.
 pub struct Write<'t> {
@@ -99,7 +101,7 @@ impl Write<'_> {
             actor: happening.actor,
             subject: happening.subject,
             occurred_at: happening.occurred_at,
-            traceparent: None,
+            traceparent: traces::current_traceparent(),
             places: timeline
                 .into_iter()
                 .chain(board)
@@ -206,6 +208,13 @@ impl App {
                 },
             )
             .await?;
+        let mut counted = HashSet::new();
+        for one in &appended {
+            // In several streams it still happened once.
+            if counted.insert(one.entry.event.id) {
+                self.telemetry.metrics.business.happened(one.entry.event.kind);
+            }
+        }
         self.hub.publish(&appended);
         for one in &appended {
             self.bus.tell(Wake::Moved(one.stream, one.entry.seq));

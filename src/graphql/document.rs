@@ -2,15 +2,17 @@
 //! passes here, whichever transport it comes by.
 
 use std::any::TypeId;
+use std::time::Duration;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
 };
-use async_graphql::{Request, Response, ServerError};
+use async_graphql::{Name, Request, Response, ServerError};
 use async_graphql_value::ConstValue;
+use tokio::time::Instant;
 
-use super::error::{ApiError, with_codes};
+use super::error::{ApiError, outcome, with_codes};
 use super::{Api, lexical};
 use crate::config::{Config, Environment};
 
@@ -23,6 +25,8 @@ pub struct DocumentId(pub String);
 pub struct Document {
     pub(super) request: Request,
     pub(super) parsed: ExecutableDocument,
+    /// How long reading it took.
+    pub(super) parsed_in: Duration,
 }
 
 impl Document {
@@ -35,6 +39,17 @@ impl Document {
             }
             (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
                 operations.values().next().map(|operation| &operation.node)
+            }
+            _ => None,
+        }
+    }
+
+    /// The name of the operation that would run, as the client has called it.
+    pub fn operation_name(&self) -> Option<&str> {
+        match (&self.parsed.operations, self.request.operation_name.as_deref()) {
+            (_, Some(name)) => Some(name),
+            (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+                operations.keys().next().map(Name::as_str)
             }
             _ => None,
         }
@@ -69,13 +84,25 @@ impl Document {
 
 impl Api {
     /// Finds and parses the document of a request, if it may run here and its text is within the limits.
-    pub fn document(&self, mut request: Request) -> Result<Document, Box<Response>> {
+    pub fn document(&self, request: Request) -> Result<Document, Box<Response>> {
+        let name = request.operation_name.clone();
+        self.read(request).inspect_err(|refusal| {
+            self.app().telemetry.refused(name.as_deref(), outcome(refusal));
+        })
+    }
+
+    fn read(&self, mut request: Request) -> Result<Document, Box<Response>> {
+        let began = Instant::now();
         let config = &self.app().config;
         find(config, &mut request).map_err(|error| Box::new(error.into_response()))?;
         lexical::check(&request.query, &config.limits)
             .map_err(|exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response()))?;
         match parse_query(&request.query) {
-            Ok(parsed) => Ok(Document { request, parsed }),
+            Ok(parsed) => Ok(Document {
+                request,
+                parsed,
+                parsed_in: began.elapsed(),
+            }),
             Err(error) => {
                 let errors = vec![ServerError::from(error)];
                 Err(Box::new(with_codes(Response::from_errors(errors))))

@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject};
+use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject, Value};
 use sea_orm::{ConnAcquireErr, DbErr};
 
 use super::messages;
@@ -16,6 +16,7 @@ pub use crate::domain::Exceeded;
 use crate::domain::{Error, Reason, Refusal};
 use crate::entity::user::Locale;
 use crate::live::GapReason;
+use crate::telemetry::operation::{OUR_CODES, Outcome};
 
 /// A top-level error. It has no `Display` on purpose: with one, async-graphql would let `?` send any
 /// error's text to the client.
@@ -64,7 +65,8 @@ impl ApiError {
     fn of_database(error: &DbErr) -> Self {
         match error {
             DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::ServerBusy,
-            error => Self::internal(error),
+            // Its text, not all that the database says: that may hold the row.
+            error => Self::internal(&error.to_string()),
         }
     }
 
@@ -78,7 +80,7 @@ impl ApiError {
             Self::NotFound | Self::NoSuchAddress => "NOT_FOUND",
             Self::LimitExceeded(_) => "LIMIT_EXCEEDED",
             Self::ServerBusy => Self::SERVER_BUSY,
-            Self::Internal { .. } => "INTERNAL",
+            Self::Internal { .. } => INTERNAL,
         }
     }
 
@@ -191,6 +193,50 @@ pub fn with_codes(mut response: Response) -> Response {
     }
     response
 }
+
+/// How an operation came out, by its answer.
+pub fn outcome(response: &Response) -> Outcome {
+    // Whoever has to wait too long is not at fault.
+    let is_ours = |error: &&ServerError| {
+        OUR_CODES.contains(&code_of(error)) || extension(error, "limit") == Some(OUT_OF_TIME)
+    };
+    match response.errors.iter().find(is_ours) {
+        Some(error) => Outcome::ServerError(code_of(error)),
+        None => response
+            .errors
+            .first()
+            .map_or(Outcome::Ok, |error| Outcome::ClientError(code_of(error))),
+    }
+}
+
+/// The code of an error, as one of those that there are; async-graphql's own have none.
+fn code_of(error: &ServerError) -> &'static str {
+    let code = extension(error, "code");
+    let known = CODES.into_iter().find(|known| code == Some(*known));
+    known.unwrap_or("BAD_REQUEST")
+}
+
+fn extension<'e>(error: &'e ServerError, name: &str) -> Option<&'e str> {
+    match error.extensions.as_ref()?.get(name)? {
+        Value::String(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// The limit of an operation's time.
+pub const OUT_OF_TIME: &str = "OPERATION_SECONDS";
+
+const INTERNAL: &str = "INTERNAL";
+const CODES: [&str; 8] = [
+    "UNAUTHENTICATED",
+    "BAD_REQUEST",
+    "INVALID_ID",
+    "INVALID_CURSOR",
+    "NOT_FOUND",
+    "LIMIT_EXCEEDED",
+    ApiError::SERVER_BUSY,
+    INTERNAL,
+];
 
 fn gap_reason(reason: GapReason) -> &'static str {
     match reason {

@@ -8,11 +8,14 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
-use async_graphql::runtime::{TokioSpawner, TokioTimer};
+use async_graphql::runtime::TokioTimer;
+use futures_util::task::{FutureObj, Spawn, SpawnError};
+use opentelemetry::context::FutureExt as _;
 use sea_orm::{
     ColumnTrait as _, DbErr, EntityTrait, FromQueryResult, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, Select,
 };
+use tokio::runtime::Handle;
 
 use super::comment::Comment;
 use super::connection::Page;
@@ -26,7 +29,7 @@ use crate::entity::{
 use crate::live::gate::Access;
 
 /// The loaders of one request, or of one event of a subscription.
-pub type Loaders = DataLoader<Reader, HashMapCache>;
+pub type Loaders = DataLoader<Observed, HashMapCache>;
 
 /// Reads for one viewer.
 pub struct Reader {
@@ -36,13 +39,49 @@ pub struct Reader {
 
 /// Loaders for a viewer.
 pub fn loaders(database: Database, viewer: Option<Member>) -> Loaders {
-    let reader = Reader { database, viewer };
+    let reader = Observed(Reader { database, viewer });
     DataLoader::with_cache(
         reader,
-        TokioSpawner::current(),
+        InContext(Handle::current()),
         TokioTimer::default(),
         HashMapCache::default(),
     )
+}
+
+/// A [`Reader`] whose batches are told of.
+pub struct Observed(Reader);
+
+impl<K> Loader<K> for Observed
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Reader: Loader<K>,
+{
+    type Value = <Reader as Loader<K>>::Value;
+    type Error = <Reader as Loader<K>>::Error;
+
+    async fn load(&self, keys: &[K]) -> Result<HashMap<K, Self::Value>, Self::Error> {
+        let telemetry = self.0.database.telemetry();
+        telemetry
+            .batch(name_of::<K>(), keys.len(), Box::pin(self.0.load(keys)))
+            .await
+    }
+}
+
+/// What metrics call the loader of a key: `User` for [`UserKey`].
+fn name_of<K>() -> &'static str {
+    let path = std::any::type_name::<K>();
+    let name = path.rsplit("::").next().unwrap_or(path);
+    name.strip_suffix("Key").unwrap_or(name)
+}
+
+/// Starts batches in the context of whoever asked first.
+struct InContext(Handle);
+
+impl Spawn for InContext {
+    fn spawn_obj(&self, batch: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        self.0.spawn(batch.with_current_context());
+        Ok(())
+    }
 }
 
 type Rows<K, V> = Result<HashMap<K, V>, Arc<DbErr>>;

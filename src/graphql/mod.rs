@@ -30,6 +30,7 @@ pub mod user;
 use std::sync::Arc;
 
 use async_graphql::futures_util::StreamExt as _;
+use async_graphql::parser::types::OperationType;
 use async_graphql::{
     IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema,
     SchemaBuilder, ValidationMode, value,
@@ -38,11 +39,14 @@ use async_graphql_value::ConstValue;
 
 use self::busy::Busy;
 use self::document::Document;
-use self::error::{ApiError, Exceeded, with_codes};
+use self::error::{ApiError, Exceeded, OUT_OF_TIME, outcome, with_codes};
 use self::limits::Costs;
-use self::live::{Groups, Stage};
+use self::live::{Groups, ToTell};
 use self::scope::{Caller, Scope, Session};
 use crate::app::App;
+use crate::telemetry::calls::{Calls, Plan};
+use crate::telemetry::operation::{Notes, Operation, Outcome};
+use crate::telemetry::resolvers::Resolvers;
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -79,8 +83,13 @@ type PlantCareSchema = Schema<Query, Mutation, Subscription>;
 #[derive(Clone)]
 pub struct Api {
     schema: PlantCareSchema,
+    /// The same, with a look at each resolver.
+    observed: PlantCareSchema,
     /// The same, for what has been validated before.
     teller: PlantCareSchema,
+    /// The same, with a look at each resolver.
+    observed_teller: PlantCareSchema,
+    calls: Arc<Calls>,
     groups: Arc<Groups>,
     costs: Arc<Costs>,
     sdl: Arc<str>,
@@ -124,15 +133,27 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
 impl Api {
     /// Builds the schema over a process.
     pub fn new(app: App) -> Result<Self, async_graphql::parser::Error> {
-        let mut strict = builder().data(app.clone());
-        if !app.config.introspection {
-            strict = strict.disable_suggestions();
-        }
-        let fast = builder().data(app.clone()).validation_mode(ValidationMode::Fast);
         let sdl = sdl();
+        let calls = Arc::new(Calls::of_schema(&sdl, &app.telemetry.metrics)?);
+        let resolvers = Resolvers {
+            telemetry: Arc::clone(&app.telemetry),
+            calls: Arc::clone(&calls),
+        };
+        let strict = || {
+            let schema = builder().data(app.clone());
+            if app.config.introspection {
+                schema
+            } else {
+                schema.disable_suggestions()
+            }
+        };
+        let fast = || builder().data(app.clone()).validation_mode(ValidationMode::Fast);
         Ok(Self {
-            schema: strict.finish(),
-            teller: fast.finish(),
+            schema: strict().finish(),
+            observed: strict().extension(resolvers.clone()).finish(),
+            teller: fast().finish(),
+            observed_teller: fast().extension(resolvers).finish(),
+            calls,
             groups: Arc::default(),
             costs: Arc::new(Costs::of_schema(&sdl)?),
             sdl: sdl.into(),
@@ -160,19 +181,43 @@ impl Api {
 
     /// Runs a query or mutation.
     pub async fn run(&self, document: Document, caller: Caller) -> Response {
+        let operation = self.begin(&document, &caller);
+        let response = operation.run.run(self.run_as(&operation, document, caller)).await;
+        operation.end(outcome(&response));
+        response
+    }
+
+    /// Begins an operation, for whoever observes.
+    fn begin(&self, document: &Document, caller: &Caller) -> Operation {
+        let kind = document
+            .operation()
+            .map_or(OperationType::Query, |operation| operation.ty);
+        let member = caller.viewer.member().map(|member| member.id);
+        let telemetry = &self.app.telemetry;
+        telemetry.operation(kind, document.operation_name(), member, document.parsed_in)
+    }
+
+    async fn run_as(&self, operation: &Operation, document: Document, caller: Caller) -> Response {
         if document.is_subscription() {
             let message = "A subscription has many answers: follow it over a websocket, or with Accept: \
                            text/event-stream.";
             return ApiError::BadRequest(message.to_owned()).into_response();
         }
-        let Admitted { request, cost } = match self.admit(document, caller) {
+        let admitted = match self.admit(document, caller, operation.run.notes()) {
             Ok(admitted) => admitted,
             Err(response) => return *response,
         };
+        let Admitted { request, cost, plan } = admitted;
+        let schema = if operation.run.is_looked_at_closely() {
+            &self.observed
+        } else {
+            &self.schema
+        };
         let limits = &self.app.config.limits;
-        let Ok(response) = tokio::time::timeout(limits.operation, self.schema.execute(request)).await else {
+        let Ok(mut response) = tokio::time::timeout(limits.operation, schema.execute(request)).await else {
             return self.out_of_time();
         };
+        self.calls.count(&plan, &mut response);
         self.busy.note_response(&response);
         let response = with_codes(response);
         match cost {
@@ -182,22 +227,45 @@ impl Api {
     }
 
     /// Resolves one message of a subscription that was opened before; nothing if there is nothing to tell.
-    async fn tell(&self, request: Request, caller: Caller, stage: Arc<Stage>) -> Option<Response> {
-        let request = request.data(self.scope(caller)).data(stage);
-        let mut answers = self.teller.execute_stream(request);
-        let limit = self.app.config.limits.operation;
-        let answer = match tokio::time::timeout(limit, answers.next()).await {
-            Ok(answer) => answer?,
-            Err(_) => self.out_of_time(),
+    async fn tell(&self, message: ToTell<'_>) -> Option<Response> {
+        let ToTell {
+            prepared,
+            variables,
+            caller,
+            stage,
+            cause,
+        } = message;
+        let resolution = self.app.telemetry.resolution(prepared.field, cause);
+        let request = prepared.request(variables);
+        let request = request.data(self.scope(caller, resolution.0.notes())).data(stage);
+        let schema = if resolution.0.is_looked_at_closely() {
+            &self.observed_teller
+        } else {
+            &self.teller
         };
-        self.busy.note_response(&answer);
-        Some(with_codes(answer))
+        let mut answers = schema.execute_stream(request);
+        let limit = self.app.config.limits.operation;
+        let answer = match resolution
+            .0
+            .run(tokio::time::timeout(limit, answers.next()))
+            .await
+        {
+            Ok(answer) => answer,
+            Err(_) => Some(self.out_of_time()),
+        };
+        let answer = answer.map(|mut answer| {
+            self.calls.count(&prepared.plan, &mut answer);
+            self.busy.note_response(&answer);
+            with_codes(answer)
+        });
+        resolution.end(answer.as_ref().map_or(Outcome::Ok, outcome));
+        answer
     }
 
     fn out_of_time(&self) -> Response {
         let seconds = self.app.config.limits.operation_seconds();
         ApiError::LimitExceeded(Exceeded {
-            limit: "OPERATION_SECONDS",
+            limit: OUT_OF_TIME,
             value: seconds,
             maximum: seconds,
         })
@@ -210,25 +278,46 @@ impl Api {
     }
 
     /// What the resolvers of an operation, or of a message, may ask.
-    fn scope(&self, caller: Caller) -> Scope {
-        Scope::new(caller, self.app.database.clone())
+    fn scope(&self, caller: Caller, notes: &Arc<Notes>) -> Scope {
+        Scope::new(caller, self.app.database.clone(), Arc::clone(notes))
     }
 
     /// Refuses what exceeds a limit, and gives the operation its scope.
-    fn admit(&self, document: Document, caller: Caller) -> Result<Admitted, Box<Response>> {
+    fn admit(
+        &self,
+        document: Document,
+        caller: Caller,
+        notes: &Arc<Notes>,
+    ) -> Result<Admitted, Box<Response>> {
         let cost = self
             .check(&document)
             .map_err(|error| Box::new(error.into_response()))?;
         let config = &self.app.config;
-        let Document { mut request, parsed } = document;
+        let mut document = document;
+        let plan = self.plan(&mut document);
+        let Document {
+            mut request, parsed, ..
+        } = document;
         let asked = request.extensions.get("cost") == Some(&ConstValue::Boolean(true));
         request.set_parsed_query(parsed);
         if !config.introspection {
             request.introspection_mode = IntrospectionMode::Disabled;
         }
         Ok(Admitted {
-            request: request.data(self.scope(caller)),
+            request: request.data(self.scope(caller, notes)),
+            plan,
             cost: asked.then(|| value!({ "requested": cost, "maximum": config.limits.cost })),
+        })
+    }
+
+    /// What an operation will have called, as far as that is counted.
+    fn plan(&self, document: &mut Document) -> Plan {
+        if !self.app.telemetry.is_on {
+            return Plan::default();
+        }
+        self.calls.ask_for_types(&mut document.parsed);
+        document.operation().map_or_else(Plan::default, |operation| {
+            self.calls.plan(&document.parsed, operation)
         })
     }
 
@@ -263,6 +352,8 @@ impl Api {
 /// An operation within the limits.
 struct Admitted {
     request: Request,
+    /// What it will have called.
+    plan: Plan,
     /// What is told of its cost, if that was asked for.
     cost: Option<ConstValue>,
 }

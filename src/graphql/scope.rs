@@ -12,6 +12,7 @@ use crate::auth;
 use crate::database::Database;
 use crate::domain::{Member, Viewer};
 use crate::entity::user::Locale;
+use crate::telemetry::operation::{self, Notes};
 
 /// Who sends operations, over one HTTP request or one websocket.
 #[derive(Clone, Copy, Debug)]
@@ -64,12 +65,13 @@ pub struct Scope {
     /// Who is asking.
     pub caller: Caller,
     database: Database,
+    notes: Arc<Notes>,
     loaders: Mutex<Arc<Loaders>>,
 }
 
 impl Scope {
     /// The scope of one operation.
-    pub fn new(caller: Caller, database: Database) -> Self {
+    pub fn new(caller: Caller, database: Database, notes: Arc<Notes>) -> Self {
         let loaders = Mutex::new(Arc::new(loaders::loaders(
             database.clone(),
             caller.viewer.member().copied(),
@@ -77,6 +79,7 @@ impl Scope {
         Self {
             caller,
             database,
+            notes,
             loaders,
         }
     }
@@ -106,7 +109,9 @@ impl Scope {
 
 /// The scope of the operation that is being resolved.
 pub fn scope<'a>(context: &Context<'a>) -> &'a Scope {
-    context.data_unchecked::<Scope>()
+    let scope = context.data_unchecked::<Scope>();
+    scope.notes.resolving();
+    scope
 }
 
 /// The process.
@@ -116,6 +121,7 @@ pub fn app<'a>(context: &Context<'a>) -> &'a App {
 
 /// The rows that were loaded so far.
 pub fn loaded(context: &Context<'_>) -> Arc<Loaders> {
+    operation::asks_a_loader();
     scope(context).loaders()
 }
 

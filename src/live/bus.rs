@@ -63,6 +63,7 @@ pub enum Bus {
 #[derive(Debug, Default)]
 pub struct State {
     listening: AtomicBool,
+    has_listened: AtomicBool,
     received: AtomicU64,
     dropped: AtomicU64,
 }
@@ -206,6 +207,9 @@ impl Ear {
     /// Messages come from now on; what was sent before is made up for at once.
     fn open(&self) {
         self.state.listening.store(true, Ordering::Relaxed);
+        if self.state.has_listened.swap(true, Ordering::Relaxed) {
+            self.hub.metrics().live.reconnects.inc();
+        }
         self.compare.notify_one();
     }
 
@@ -219,6 +223,7 @@ impl Ear {
         for wake in wire::decode(&self.name, message) {
             wake.tell(&self.hub);
             self.state.received.fetch_add(1, Ordering::Relaxed);
+            self.hub.metrics().live.wakeups.inc();
         }
     }
 }
@@ -233,6 +238,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::entity::UserId;
+    use crate::telemetry::Telemetry;
 
     async fn ties() -> Ties {
         let file = std::env::temp_dir().join(format!(
@@ -241,7 +247,9 @@ mod tests {
         ));
         let url = format!("sqlite://{}", file.display());
         let config = Config::from_source(&|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
-        let database = Database::connect(&config).await.unwrap();
+        let database = Database::connect(&config, Telemetry::start(&config).unwrap())
+            .await
+            .unwrap();
         Ties {
             hub: Arc::new(Hub::new(database, Clock::system(), CancellationToken::new())),
             compare: Arc::default(),

@@ -93,7 +93,7 @@ impl Control {
                     done = last;
                 }
                 Ordering::Greater => match self.topic.lookup(done + 1) {
-                    Lookup::Here(entry) => {
+                    Lookup::Here(entry, _) => {
                         self.end(&entry);
                         done += 1;
                     }

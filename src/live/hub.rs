@@ -1,7 +1,6 @@
 //! The hub: the streams that somebody in this process follows, and what is known of them.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use super::{Seat, Stream};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::entity::{read_cursor, stream};
+use crate::telemetry::metrics::Metrics;
 
 /// Streams asked for in one anti-entropy statement.
 const STREAMS_A_STATEMENT: usize = 500;
@@ -41,13 +41,12 @@ pub struct Hub {
     /// What ends sessions.
     pub control: Arc<Control>,
     waiting_for_database: Mutex<Vec<Weak<Seat>>>,
-    rescued: AtomicU64,
 }
 
 impl Hub {
     /// A hub over a database.
     pub fn new(database: Database, clock: Clock, stop: CancellationToken) -> Self {
-        let topic = Arc::new(Topic::new(Stream::Control, database.clone()));
+        let topic = Arc::new(Topic::new(Stream::Control, database.clone(), clock.clone()));
         let topics = HashMap::from([(Stream::Control, Arc::clone(&topic))]);
         Self {
             database,
@@ -55,16 +54,16 @@ impl Hub {
             reminders: Reminders::new(clock),
             control: Arc::new(Control::new(topic, stop)),
             waiting_for_database: Mutex::default(),
-            rescued: AtomicU64::new(0),
         }
     }
 
     /// A stream to follow. Join it first, then read it: whatever is appended in between wakes.
     pub fn topic(&self, stream: Stream) -> Arc<Topic> {
         let mut topics = self.topics();
-        let topic = topics
-            .entry(stream)
-            .or_insert_with(|| Arc::new(Topic::new(stream, self.database.clone())));
+        let topic = topics.entry(stream).or_insert_with(|| {
+            let clock = self.reminders.clock().clone();
+            Arc::new(Topic::new(stream, self.database.clone(), clock))
+        });
         Arc::clone(topic)
     }
 
@@ -133,7 +132,7 @@ impl Hub {
                 rescued += usize::from(topic.compare(asked, before, found));
             }
         }
-        self.rescued.fetch_add(rescued as u64, Ordering::Relaxed);
+        self.metrics().live.rescues.inc_by(rescued as u64);
         self.forget_old();
         let waiting = std::mem::take(
             &mut *self
@@ -149,7 +148,24 @@ impl Hub {
 
     /// Streams that had moved without a wake-up, so far.
     pub fn rescued(&self) -> u64 {
-        self.rescued.load(Ordering::Relaxed)
+        self.metrics().live.rescues.get()
+    }
+
+    /// What is told of it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.database.telemetry().metrics
+    }
+
+    /// Notes by how many entries each subscriber is behind.
+    pub fn note_lags(&self) {
+        let topics: Vec<_> = self.topics().values().cloned().collect();
+        let lag = &self.metrics().live.lag;
+        for topic in topics.iter().filter(|topic| topic.stream().field().is_some()) {
+            for entries in topic.lags() {
+                #[expect(clippy::cast_precision_loss, reason = "a number of entries is far below 2^53")]
+                lag.observe(entries as f64);
+            }
+        }
     }
 
     /// Entries that are kept in memory.

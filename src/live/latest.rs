@@ -65,11 +65,11 @@ impl Latest {
                     self.unread = Some(seq);
                     return Turn::Load;
                 }
-                Lookup::Here(newer) if newer.event.care_request_id == object => {
+                Lookup::Here(newer, _) if newer.event.care_request_id == object => {
                     *self.left_out.entry(object).or_default() += 1;
                     return Turn::Skip;
                 }
-                Lookup::Here(_) | Lookup::Missing { .. } => {}
+                Lookup::Here(..) | Lookup::Missing { .. } => {}
             }
         }
         if now < self.next_at {

@@ -1,10 +1,12 @@
 //! How a connection is woken: which of its subscribers have something to read, and whether it is to end.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
+
+use crate::telemetry::metrics::EndedBy;
 
 /// What a connection waits for. A wake-up names the subscriber that is to look, so that it costs nothing
 /// for all the others.
@@ -13,6 +15,7 @@ pub struct Mailbox {
     woken: Mutex<VecDeque<u32>>,
     notify: Notify,
     ending: AtomicU8,
+    ended_by: AtomicU8,
 }
 
 /// Why a connection has to end.
@@ -55,6 +58,21 @@ impl Mailbox {
         }
     }
 
+    /// Says why the connection ends, if it is not its client that leaves.
+    pub fn ends_by(&self, why: EndedBy) {
+        self.ended_by.store(why as u8, Ordering::Release);
+    }
+
+    /// Why the connection has ended.
+    pub fn ended_by(&self) -> EndedBy {
+        let why = EndedBy::ALL[usize::from(self.ended_by.load(Ordering::Acquire))];
+        match (why, self.ending()) {
+            (EndedBy::Client, Some(Ending::Drained)) => EndedBy::Drain,
+            (EndedBy::Client, Some(Ending::SessionEnded)) => EndedBy::AccessRevoked,
+            _ => why,
+        }
+    }
+
     fn woken(&self) -> std::sync::MutexGuard<'_, VecDeque<u32>> {
         self.woken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -66,6 +84,7 @@ pub struct Seat {
     mailbox: Arc<Mailbox>,
     number: u32,
     queued: AtomicBool,
+    position: AtomicI64,
 }
 
 impl Seat {
@@ -75,6 +94,7 @@ impl Seat {
             mailbox,
             number,
             queued: AtomicBool::new(false),
+            position: AtomicI64::new(0),
         }
     }
 
@@ -84,6 +104,21 @@ impl Seat {
             self.mailbox.woken().push_back(self.number);
             self.mailbox.wake();
         }
+    }
+
+    /// Where the subscriber stands.
+    pub fn position(&self) -> i64 {
+        self.position.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of where the subscriber stands.
+    pub(super) fn stands_at(&self, position: i64) {
+        self.position.store(position, Ordering::Relaxed);
+    }
+
+    /// The connection that it is on.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
     }
 
     /// The subscriber looks now: what happens from here on wakes it again.

@@ -36,6 +36,16 @@ pub enum Message {
     Ended(EndReason),
 }
 
+impl GapReason {
+    /// As metrics name it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Trimmed => "trimmed",
+            Self::LogReset => "log_reset",
+        }
+    }
+}
+
 impl Message {
     /// The position to come back with after this message, if it tells one.
     pub fn cursor(&self) -> Option<&Cursor> {

@@ -37,8 +37,12 @@ use crate::telemetry::outage::Outage;
 /// How often followed streams are compared with the database: what a lost wake-up costs at most.
 const ANTI_ENTROPY_EVERY: Duration = Duration::from_secs(1);
 
+/// How often it is noted by how much subscribers are behind.
+const LAGS_EVERY: Duration = Duration::from_secs(5);
+
 /// Follows the control stream, and keeps the hub honest until the process stops.
 pub fn start(app: &App) {
+    watch_lags(app);
     app.tasks.spawn(Arc::clone(&app.hub.control).run());
     let (hub, halt) = (Arc::clone(&app.hub), app.halt.clone());
     app.tasks.spawn(async move { hub.reminders.run(halt).await });
@@ -54,6 +58,21 @@ pub fn start(app: &App) {
                 () = app_of_task.compare.notified() => {}
             }
             outage.note(&app_of_task.hub.catch_up().await);
+        }
+    });
+}
+
+/// Notes now and then by how much subscribers are behind.
+fn watch_lags(app: &App) {
+    let (hub, halt) = (Arc::clone(&app.hub), app.halt.clone());
+    app.tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(LAGS_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = halt.cancelled() => return,
+                _ = ticks.tick() => hub.note_lags(),
+            }
         }
     });
 }

@@ -22,6 +22,18 @@ pub enum Stream {
     Control,
 }
 
+impl Stream {
+    /// The subscription that follows it; the control stream has none.
+    pub fn field(self) -> Option<&'static str> {
+        match self {
+            Self::Care(_) => Some("careEvents"),
+            Self::User(_) => Some("myFeed"),
+            Self::Board => Some("openCareRequests"),
+            Self::Control => None,
+        }
+    }
+}
+
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,6 +15,7 @@ use super::reminders::Whom;
 use super::topic::{Known, Lookup, Place};
 use super::{Cursor, Hub, Seat, Stream};
 use crate::entity::stream_entry::Level;
+use crate::telemetry::metrics::Source;
 
 /// After how long of passing over entries a subscriber is told its position.
 const POSITION_EVERY: Duration = Duration::from_mins(1);
@@ -130,6 +131,7 @@ impl Subscriber {
                 }
             }
         };
+        seat.stands_at(position.seq);
         let (generation, known) = topic.known();
         let told = Told {
             at: hub.reminders.clock().elapsed(),
@@ -176,6 +178,11 @@ impl Subscriber {
     /// Where it stands.
     pub fn position(&self) -> &Cursor {
         &self.position
+    }
+
+    /// Whether it tells what happens, and not what it had missed.
+    pub fn is_live(&self) -> bool {
+        self.head.is_none()
     }
 
     /// Its place in its connection's mailbox.
@@ -227,8 +234,8 @@ impl Subscriber {
             match self.place.topic().lookup(self.position.seq + 1) {
                 Lookup::Unread => return Next::Load,
                 Lookup::Missing { to } => return self.missing(to),
-                Lookup::Here(entry) => {
-                    if let Some(next) = self.look_at(entry, &known) {
+                Lookup::Here(entry, source) => {
+                    if let Some(next) = self.look_at(entry, source, &known) {
                         return next;
                     }
                 }
@@ -248,7 +255,7 @@ impl Subscriber {
         }
         let topic = self.place.topic();
         for seq in self.position.seq + 1..=self.position.seq + most {
-            let Lookup::Here(entry) = topic.lookup(seq) else {
+            let Lookup::Here(entry, _) = topic.lookup(seq) else {
                 break;
             };
             let allows = |access: &Access| access.allows(seq);
@@ -279,7 +286,7 @@ impl Subscriber {
             return Ok(());
         }
         match topic.lookup(seq) {
-            Lookup::Here(entry) if !self.gate.is_current(entry.access_version) => {
+            Lookup::Here(entry, _) if !self.gate.is_current(entry.access_version) => {
                 self.gate.renew(entry.access_version).await
             }
             Lookup::Unread => topic.fetch(seq).await,
@@ -291,7 +298,7 @@ impl Subscriber {
     }
 
     /// What to do about the next entry; nothing if it is passed over.
-    fn look_at(&mut self, entry: Arc<Entry>, known: &Known) -> Option<Next> {
+    fn look_at(&mut self, entry: Arc<Entry>, source: Source, known: &Known) -> Option<Next> {
         let seq = entry.seq;
         let allowed = self.gate.with_access(entry.access_version, |access| {
             (!access.ends_before(seq)).then(|| access.allows(seq))
@@ -324,6 +331,9 @@ impl Subscriber {
         let cursor = Cursor::after(self.stream(), seq, entry.event.id);
         self.position = cursor;
         if wanted {
+            if !self.is_live() {
+                self.hub.metrics().live.backfilled(source);
+            }
             return Some(self.tell(Message::Entry {
                 cursor,
                 entry,
@@ -359,6 +369,10 @@ impl Subscriber {
     }
 
     fn tell(&mut self, message: Message) -> Next {
+        if let Message::Gap { reason, .. } = &message {
+            self.hub.metrics().live.gap(reason.label());
+        }
+        self.seat.stands_at(self.position.seq);
         self.told_before = self.told;
         self.told = Told {
             at: self.hub.reminders.clock().elapsed(),
@@ -388,6 +402,7 @@ impl Subscriber {
     }
 
     fn wait(&mut self) -> Next {
+        self.seat.stands_at(self.position.seq);
         if self.position_is_due() {
             return self.tell(Message::Position(self.position));
         }

@@ -12,8 +12,10 @@ use super::gate::{Gate, Reader};
 use super::log::{self, Entry};
 use super::ring::{BLOCK, Block, Blocks, RING_ENTRIES, Ring, block_start};
 use super::{Seat, Stream};
+use crate::clock::Clock;
 use crate::database::Database;
 use crate::entity::UserId;
+use crate::telemetry::metrics::Source;
 
 /// For how long what the database said of a stream's end is good enough for who joins it: as long as a
 /// lost wake-up may cost.
@@ -37,8 +39,8 @@ pub struct Known {
 /// What the memory says of a number.
 #[derive(Debug)]
 pub enum Lookup {
-    /// The entry.
-    Here(Arc<Entry>),
+    /// The entry, and where it is kept.
+    Here(Arc<Entry>, Source),
     /// There is no such entry any more, nor any up to `to`.
     Missing {
         /// Up to where.
@@ -53,6 +55,7 @@ pub enum Lookup {
 pub struct Topic {
     stream: Stream,
     database: Database,
+    clock: Clock,
     state: Mutex<State>,
     seats: Mutex<Slab<Arc<Seat>>>,
     gates: Mutex<Vec<(UserId, Weak<Gate>)>>,
@@ -73,7 +76,7 @@ struct State {
 }
 
 impl Topic {
-    pub(super) fn new(stream: Stream, database: Database) -> Self {
+    pub(super) fn new(stream: Stream, database: Database, clock: Clock) -> Self {
         let state = State {
             left_at: Some(Instant::now()),
             ..State::default()
@@ -81,6 +84,7 @@ impl Topic {
         Self {
             stream,
             database,
+            clock,
             state: Mutex::new(state),
             seats: Mutex::default(),
             gates: Mutex::default(),
@@ -113,7 +117,7 @@ impl Topic {
     pub fn lookup(&self, seq: i64) -> Lookup {
         let state = self.state();
         if let Some(entry) = state.ring.get(seq) {
-            return Lookup::Here(Arc::clone(entry));
+            return Lookup::Here(Arc::clone(entry), Source::Ring);
         }
         if seq <= state.known.floor {
             return Lookup::Missing {
@@ -121,7 +125,7 @@ impl Topic {
             };
         }
         match state.blocks.get(seq) {
-            Some(Ok(entry)) => Lookup::Here(Arc::clone(entry)),
+            Some(Ok(entry)) => Lookup::Here(Arc::clone(entry), Source::Database),
             Some(Err(to)) => Lookup::Missing { to },
             None => Lookup::Unread,
         }
@@ -131,7 +135,7 @@ impl Topic {
     pub async fn entry(&self, seq: i64) -> Result<Option<Arc<Entry>>, DbErr> {
         loop {
             match self.lookup(seq) {
-                Lookup::Here(entry) => return Ok(Some(entry)),
+                Lookup::Here(entry, _) => return Ok(Some(entry)),
                 Lookup::Missing { .. } => return Ok(None),
                 Lookup::Unread if seq > self.known().1.last => return Ok(None),
                 Lookup::Unread => self.fetch(seq).await?,
@@ -186,6 +190,7 @@ impl Topic {
         }
         if of_ring {
             for entry in &entries {
+                self.note_arrival(entry);
                 state.ring.push(Arc::clone(entry));
             }
             if state.ring.last() >= to {
@@ -240,7 +245,7 @@ impl Topic {
                 state.blocks.clear();
                 drop(state);
                 self.expire_gates();
-                tracing::warn!(stream = %self.stream, from = before.last, to = found.last, "a stream's log was reset");
+                tracing::warn!(live_stream = %self.stream, from = before.last, to = found.last, "a stream's log was reset");
                 self.wake();
                 return true;
             }
@@ -260,9 +265,10 @@ impl Topic {
         self.learn(found)
     }
 
-    /// Takes note of something newer. What is known already is no news.
+    /// Takes note of something newer, and says whether it was news: of what others should have told. What
+    /// was trimmed nobody tells.
     pub(super) fn learn(&self, news: Known) -> bool {
-        let changed = {
+        let (is_news, changed) = {
             let mut state = self.state();
             let known = state.known;
             let next = Known {
@@ -273,12 +279,13 @@ impl Topic {
                 read: known.read.max(news.read),
             };
             state.known = next;
-            next.last != known.last || next.read != known.read || next.floor != known.floor
+            let is_news = next.last != known.last || next.read != known.read;
+            (is_news, is_news || next.floor != known.floor)
         };
         if changed {
             self.wake();
         }
-        changed
+        is_news
     }
 
     /// Takes entries that this process has just committed.
@@ -290,6 +297,7 @@ impl Topic {
                 news.last = news.last.max(entry.seq);
                 news.sure = news.last;
                 news.access_version = news.access_version.max(entry.access_version);
+                self.note_arrival(entry);
                 state.ring.push(Arc::clone(entry));
             }
         }
@@ -321,6 +329,21 @@ impl Topic {
             .iter()
             .find(|(of, _)| *of == member)
             .and_then(|(_, gate)| gate.upgrade())
+    }
+
+    /// Notes how long an entry took to come here, if somebody waits for it.
+    fn note_arrival(&self, entry: &Entry) {
+        if let Some(field) = self.stream.field() {
+            let live = &self.database.telemetry().metrics.live;
+            live.arrived(field, entry.event.recorded_at, self.clock.now());
+        }
+    }
+
+    /// By how many entries each subscriber is behind.
+    pub(super) fn lags(&self) -> Vec<i64> {
+        let last = self.known().1.last;
+        let lag = |(_, seat): (usize, &Arc<Seat>)| (last - seat.position()).max(0);
+        self.seats().iter().map(lag).collect()
     }
 
     fn expire_gates(&self) {

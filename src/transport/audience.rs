@@ -14,12 +14,13 @@ use crate::graphql::Api;
 use crate::graphql::error::{ApiError, Exceeded};
 use crate::live::Mailbox;
 use crate::live::listeners::{Connection, Listener};
+use crate::telemetry::metrics::Counted;
 
 /// A connection that is counted, and that ends with its session.
 pub struct Audience {
     /// How it is woken.
     pub mailbox: Arc<Mailbox>,
-    _counted: Connection,
+    _counted: (Connection, Counted),
     listener: Option<Listener>,
     /// When the token expires that it was opened with, by the process's clock.
     pub expires: Option<Duration>,
@@ -27,7 +28,7 @@ pub struct Audience {
 
 impl Audience {
     /// Counts a connection in, unless there are too many or the process stops.
-    pub fn join(api: &Api) -> Result<Self, Box<Response>> {
+    pub fn join(api: &Api, transport: &'static str) -> Result<Self, Box<Response>> {
         let app = api.app();
         let mailbox = Arc::new(Mailbox::default());
         let maximum = app.config.limits.connections;
@@ -47,7 +48,7 @@ impl Audience {
         })?;
         Ok(Self {
             mailbox,
-            _counted: counted,
+            _counted: (counted, app.telemetry.metrics.live.connection(transport)),
             listener: None,
             expires: None,
         })

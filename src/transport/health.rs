@@ -12,6 +12,9 @@ use crate::app::App;
 use crate::database::schema::{self, SchemaError};
 use crate::graphql::Api;
 
+/// A part that is as it should be.
+const OK: &str = "ok";
+
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -24,8 +27,9 @@ struct Readiness {
     checks: Checks,
 }
 
+/// Each part of the process: `ok`, or what is wrong with it.
 #[derive(Debug, Serialize)]
-struct Checks {
+pub struct Checks {
     database: &'static str,
     migrations: &'static str,
     bus: &'static str,
@@ -39,40 +43,58 @@ pub async fn live() -> Response {
 
 /// `/health/ready`: everything that serving takes, with the failing part named.
 pub async fn ready(State(api): State<Api>) -> Response {
-    let app = api.app();
-    let (database, migrations) = database(app).await;
-    let process = if app.stop.is_cancelled() { "draining" } else { "ok" };
-    // Without it events come late, and all come: no reason to turn clients away.
-    let bus = if app.bus.is_listening() {
-        "ok"
-    } else {
-        "polling the database"
-    };
-    let ready = [database, migrations, process].iter().all(|check| *check == "ok");
-    let (code, status) = if ready {
+    let checks = check(api.app()).await;
+    let (code, status) = if checks.are_good() {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
     };
-    (
-        code,
-        Json(Readiness {
-            status,
-            checks: Checks {
-                database,
-                migrations,
-                bus,
-                process,
-            },
-        }),
-    )
-        .into_response()
+    (code, Json(Readiness { status, checks })).into_response()
+}
+
+/// Looks at every part.
+pub async fn check(app: &App) -> Checks {
+    let (database, migrations) = database(app).await;
+    Checks {
+        database,
+        migrations,
+        // Without it events come late, and all come: no reason to turn clients away.
+        bus: if app.bus.is_listening() {
+            OK
+        } else {
+            "polling the database"
+        },
+        process: if app.stop.is_cancelled() { "draining" } else { OK },
+    }
+}
+
+impl Checks {
+    /// Whether clients may be let in.
+    fn are_good(&self) -> bool {
+        [self.database, self.migrations, self.process]
+            .iter()
+            .all(|check| *check == OK)
+    }
+
+    /// Whether the database can be asked.
+    pub fn database_answers(&self) -> bool {
+        self.database == OK && self.migrations == OK
+    }
+
+    /// What the process depends on, and whether it is there.
+    pub fn parts(&self) -> [(&'static str, bool); 3] {
+        [
+            ("database", self.database == OK),
+            ("migrations", self.migrations == OK),
+            ("bus", self.bus == OK),
+        ]
+    }
 }
 
 /// The database and its schema. What went wrong is in the log of whoever ran into it; here it is named.
 async fn database(app: &App) -> (&'static str, &'static str) {
     match tokio::time::timeout(PATIENCE, schema::check(&app.database)).await {
-        Ok(Ok(())) => ("ok", "ok"),
+        Ok(Ok(())) => (OK, OK),
         Ok(Err(SchemaError::Behind(_))) => ("ok", "missing"),
         Ok(Err(SchemaError::ProgramTooOld { .. })) => ("ok", "too new for this program"),
         Ok(Err(SchemaError::Database(_))) => ("failing", "unknown"),

@@ -7,6 +7,8 @@ pub mod health;
 pub mod http;
 pub mod language;
 pub mod listener;
+pub mod management;
+mod observed;
 pub mod origin;
 pub mod server;
 pub mod sse;

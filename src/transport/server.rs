@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::listener::{self, Connections};
-use super::{graphiql, health, http, origin};
+use super::{graphiql, health, http, observed, origin};
 use crate::app::App;
 use crate::config::Config;
 use crate::graphql::Api;
@@ -111,6 +112,8 @@ fn forget_answers(app: &App, api: Api) {
 /// Every address the public listener answers.
 pub fn router(api: Api) -> Router {
     let config = Arc::clone(&api.app().config);
+    let telemetry = Arc::clone(&api.app().telemetry);
+    let observed = middleware::from_fn_with_state(telemetry, observed::observe);
     Router::new()
         .route("/graphql", get(http::get).post(http::post))
         .route("/schema.graphql", get(schema))
@@ -121,6 +124,7 @@ pub fn router(api: Api) -> Router {
         .layer(cors(config))
         .merge(graphiql::router())
         .fallback(http::no_such_address)
+        .layer(observed)
 }
 
 /// Lets the pages of allowed origins call.

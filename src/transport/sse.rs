@@ -10,6 +10,8 @@ use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{Either, select};
+use opentelemetry::Context;
+use opentelemetry::context::FutureExt as _;
 
 use super::audience::Audience;
 use crate::graphql::Api;
@@ -18,6 +20,7 @@ use crate::graphql::live::{Following, Step};
 use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
 use crate::live::reminders::Whom;
+use crate::telemetry::metrics::{Delivery, EndedBy};
 
 /// How often something is sent, so that no proxy takes the connection for dead.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
@@ -38,11 +41,17 @@ pub fn respond(
         audience,
         comment_at,
         reminded: None,
+        written: None,
+        trace: Context::current(),
         state: State::Opening(Box::new((caller, document, last_event_id))),
     };
     stream(Body::from_stream(futures_util::stream::unfold(
         events,
-        Events::next,
+        |events| {
+            // It runs when the answer's body is written: in the trace of its request all the same.
+            let trace = events.trace.clone();
+            events.next().with_context(trace)
+        },
     )))
 }
 
@@ -68,6 +77,10 @@ struct Events {
     comment_at: Duration,
     /// The next time that the reminders know of.
     reminded: Option<Duration>,
+    /// What was given to be written last.
+    written: Option<Delivery>,
+    /// In which trace it is.
+    trace: Context,
     state: State,
 }
 
@@ -86,6 +99,11 @@ impl Events {
     /// The next piece of the body. It is only asked for when the client has taken the one before, so that
     /// nothing piles up here.
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        if let Some(delivery) = self.written.take() {
+            // It was taken: only then the next is asked for.
+            let app = self.api.app();
+            app.telemetry.metrics.live.delivered(&delivery, app.clock.now());
+        }
         loop {
             if self.has_to_end() {
                 return None;
@@ -100,6 +118,7 @@ impl Events {
                         Some((following, Step::Told(payload))) => {
                             let cursor = payload.cursor.map(|cursor| cursor.encode());
                             let text = event(&payload.body, cursor.as_deref());
+                            self.written = payload.delivery;
                             following.wake();
                             (State::Following(following), text)
                         }
@@ -170,6 +189,9 @@ impl Events {
             .audience
             .expires
             .is_some_and(|at| self.api.app().clock.elapsed() >= at);
+        if expired {
+            self.audience.mailbox.ends_by(EndedBy::TokenExpired);
+        }
         expired || self.audience.mailbox.ending().is_some()
     }
 }

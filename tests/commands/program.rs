@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 use tokio::task::spawn_blocking;
@@ -45,6 +45,7 @@ impl Program {
             ("DATABASE_URL", database),
             ("DATA_DIR", folder.to_str().unwrap()),
             ("LISTEN_ADDR", "127.0.0.1:0"),
+            ("MANAGEMENT_ADDR", "127.0.0.1:0"),
             ("LOG_FORMAT", "json"),
         ])
     }
@@ -111,8 +112,11 @@ impl Program {
 /// A running `plant-care serve`.
 pub(super) struct Server {
     child: Option<Child>,
+    lines: Option<BufReader<ChildStdout>>,
     /// `http://127.0.0.1:...`
     pub(super) url: String,
+    /// The same of the management listener.
+    pub(super) management: String,
 }
 
 impl Server {
@@ -121,40 +125,42 @@ impl Server {
         let starting = move || {
             let mut child = program.command(&["serve"]).spawn().unwrap();
             let mut lines = BufReader::new(child.stdout.take().unwrap());
-            let mut line = String::new();
-            let address = loop {
-                line.clear();
-                assert_ne!(
-                    lines.read_line(&mut line).unwrap(),
-                    0,
-                    "it ended before it served"
-                );
-                let told: Value = serde_json::from_str(&line).unwrap();
-                if let Some(address) = told["address"].as_str() {
-                    break address.to_owned();
+            let mut address = || {
+                loop {
+                    let mut line = String::new();
+                    let read = lines.read_line(&mut line).unwrap();
+                    assert_ne!(read, 0, "it ended before it served");
+                    let told: Value = serde_json::from_str(&line).unwrap();
+                    if let Some(address) = told["address"].as_str() {
+                        break format!("http://{address}");
+                    }
                 }
             };
-            child.stdout = Some(lines.into_inner());
+            let (url, management) = (address(), address());
             Self {
                 child: Some(child),
-                url: format!("http://{address}"),
+                lines: Some(lines),
+                url,
+                management,
             }
         };
         spawn_blocking(starting).await.unwrap()
     }
 
-    /// Sends SIGTERM, and gives the exit code and standard error when it has ended.
-    pub(super) fn terminate(mut self) -> impl Future<Output = (Option<i32>, String)> {
+    /// Sends SIGTERM, and gives what it has said since it served when it has ended.
+    pub(super) fn terminate(mut self) -> impl Future<Output = Ran> {
         let mut child = self.child.take().unwrap();
+        let mut lines = self.lines.take().unwrap();
         let signal = ["-TERM", &child.id().to_string()].map(ToOwned::to_owned);
         assert!(Command::new("kill").args(signal).status().unwrap().success());
         let ended = spawn_blocking(move || {
             // Read to the end, so that it can write to its end.
             let mut out = String::new();
-            child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+            lines.read_to_string(&mut out).unwrap();
             let mut err = String::new();
             child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-            (child.wait().unwrap().code(), err)
+            let code = child.wait().unwrap().code();
+            Ran { code, out, err }
         });
         async { ended.await.unwrap() }
     }

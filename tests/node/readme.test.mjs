@@ -13,6 +13,7 @@ import { REPOSITORY, client, until } from './server.mjs';
 const PROGRAM = process.env.PLANT_CARE_BIN ?? join(REPOSITORY, 'target/debug/plant-care');
 const SHOWN_PROGRAM = 'target/debug/plant-care';
 const SHOWN_ADDRESS = '127.0.0.1:8000';
+const SHOWN_MANAGEMENT_ADDRESS = '127.0.0.1:8001';
 /** Between the outputs of two blocks. */
 const SEPARATOR = '\x1e';
 
@@ -100,7 +101,7 @@ test('every path and every link leads somewhere', async () => {
 });
 
 suite('with demonstration data', () => {
-  let folder, env, address, server;
+  let folder, env, address, management, server;
   const running = [];
 
   const start = (program, words, options = {}) => {
@@ -128,14 +129,17 @@ suite('with demonstration data', () => {
     address = await serve('127.0.0.1:0');
   });
 
-  /** Starts the server, and gives its address. */
+  /** Starts the server, and gives its address; where its management listener is, it says after that. */
   async function serve(at) {
-    server = start(PROGRAM, ['serve'], { env: { ...env, LISTEN_ADDR: at } });
-    return until(
-      () => /http:\/\/(127\.0\.0\.1:\d+)\/graphql/.exec(server.output)?.[1] ?? null,
-      60,
-      () => `The server does not say where it is:\n${server.output}`,
-    );
+    server = start(PROGRAM, ['serve'], { env: { ...env, LISTEN_ADDR: at, MANAGEMENT_ADDR: '127.0.0.1:0' } });
+    const said = (path) =>
+      until(
+        () => new RegExp(`http://(127\\.0\\.0\\.1:\\d+)/${path}`).exec(server.output)?.[1] ?? null,
+        60,
+        () => `The server does not say where its ${path} is:\n${server.output}`,
+      );
+    management = await said('metrics');
+    return said('graphql');
   }
 
   after(async () => {
@@ -144,7 +148,11 @@ suite('with demonstration data', () => {
     await rm(folder, { recursive: true });
   });
 
-  const asRun = (code) => code.replaceAll(SHOWN_ADDRESS, address).replaceAll(SHOWN_PROGRAM, PROGRAM);
+  const asRun = (code) =>
+    code
+      .replaceAll(SHOWN_ADDRESS, address)
+      .replaceAll(SHOWN_MANAGEMENT_ADDRESS, management)
+      .replaceAll(SHOWN_PROGRAM, PROGRAM);
 
   /** What the README's commands set, once they have run. */
   const set = {};
@@ -173,6 +181,7 @@ suite('with demonstration data', () => {
       // The same twice is the same, not only alike.
       assert.equal(new Set(answers).size, 1, code);
     }
+    assert.match(outputs.join(''), /^plant_care_care_requests_total\{action="created"\} \d+$/m);
     [set.owner, set.caretaker, set.request, set.plant, set.cursor] = outputs[steps.length].split('\n');
   });
 

@@ -9,18 +9,18 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export const REPOSITORY = join(import.meta.dirname, '../..');
-const PROGRAM = process.env.PLANT_CARE_BIN ?? join(REPOSITORY, 'target/debug/plant-care');
+export const PROGRAM = process.env.PLANT_CARE_BIN ?? join(REPOSITORY, 'target/debug/plant-care');
 const START_SECONDS = 60;
 /** How long a test waits for what must happen. */
 export const PATIENCE_SECONDS = 20;
 
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Ports that nobody listens on, each another. */
+export async function freePorts(count) {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
 }
 
 /** Resolves when `condition` does not return null; asks again until then. */
@@ -35,20 +35,21 @@ export async function until(condition, seconds, complaint) {
 }
 
 /**
- * A running server: its `url` and `folder`, and how to `stop` it;
+ * A running server, with `settings` besides: its `url` and `folder`, the `management` address, and how to `stop` it;
  * or to `terminate` or `kill` it, and `start` it again at the same place.
  */
-export async function startServer() {
+export async function startServer(settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'plant-care-node-'));
-  const port = await freePort();
+  const [port, managementPort] = await freePorts(2);
   const url = `http://127.0.0.1:${port}`;
+  const management = `127.0.0.1:${managementPort}`;
   let running;
   const end = async (signal) => {
     if (running.child.exitCode === null) running.child.kill(signal);
     await running.ended;
   };
   const start = async () => {
-    running = launch(folder, port);
+    running = launch(folder, port, { MANAGEMENT_ADDR: management, ...settings });
     await running.ready;
   };
   const stop = async () => {
@@ -61,11 +62,11 @@ export async function startServer() {
     await stop();
     throw error;
   }
-  return { url, folder, start, stop, terminate: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+  return { url, folder, management, start, stop, terminate: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
 /** The program as a process; `ready` when it serves, `ended` when it is gone. */
-function launch(folder, port) {
+function launch(folder, port, settings) {
   const child = spawn(PROGRAM, ['serve'], {
     // Not in the repository, whose .env is the developer's.
     cwd: folder,
@@ -75,6 +76,7 @@ function launch(folder, port) {
       DATA_DIR: folder,
       DATABASE_URL: `sqlite://${folder}/plant-care.db`,
       DRAIN_SECONDS: '1',
+      ...settings,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

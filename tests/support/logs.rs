@@ -15,6 +15,21 @@ pub(crate) struct Logs {
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
+    /// Catches all that is logged from now on, by whomever, as the server writes it.
+    pub(crate) fn catch_all() -> Self {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter("trace,h2=info,hyper=info,hyper_util=info,tonic=info,tower=info")
+            .event_format(plant_care::telemetry::logs::Json::new("plant-care-test"))
+            .with_writer(move || writer.clone())
+            .finish();
+        Self {
+            lines,
+            _guard: tracing::subscriber::set_default(subscriber),
+        }
+    }
+
     /// Catches what is logged from now on.
     pub(crate) fn catch() -> Self {
         let lines = Lines::default();

@@ -1,6 +1,7 @@
 //! A server per test, its members, and what they usually do.
 
 pub(crate) mod bulk;
+pub(crate) mod collector;
 pub(crate) mod dice;
 pub(crate) mod events;
 pub(crate) mod logs;
@@ -19,7 +20,8 @@ use plant_care::clock::Clock;
 use plant_care::config::Config;
 use plant_care::live::Stream;
 use plant_care::live::bus::Bus;
-use plant_care::transport::server;
+use plant_care::telemetry::LogLevel;
+use plant_care::transport::{management, server};
 use reqwest::{Method, RequestBuilder};
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
@@ -42,6 +44,8 @@ pub(crate) struct TestApp {
     pub(crate) app: App,
     /// `http://127.0.0.1:...`
     pub(crate) url: String,
+    /// The same of the management listener, if there is one.
+    pub(crate) management: Option<String>,
     http: reqwest::Client,
     server: JoinHandle<()>,
     folder: PathBuf,
@@ -90,6 +94,11 @@ impl TestApp {
     async fn serve(app: App, folder: PathBuf) -> Self {
         let listener = server::listen(&app.config).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let management = management::listen(&app.config).unwrap().map(|listener| {
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            management::serve(&app, listener, LogLevel::default());
+            url
+        });
         let serving = server::serve(app.clone(), listener);
         #[expect(
             clippy::disallowed_methods,
@@ -100,10 +109,21 @@ impl TestApp {
             app,
             http: plant_care::client::http(&url.parse().unwrap()).unwrap(),
             url,
+            management,
             server,
             folder,
             members: AtomicU32::new(0),
         }
+    }
+
+    /// Stops the server, does something to its database, and starts it again.
+    pub(crate) async fn restart_after(mut self, between: impl AsyncFnOnce(&Config)) -> Self {
+        self.app.stop.cancel();
+        (&mut self.server).await.unwrap();
+        let config = Config::clone(&self.app.config);
+        between(&config).await;
+        let app = App::build(config, self.app.clock.clone(), true).await.unwrap();
+        Self::serve(app, std::mem::take(&mut self.folder)).await
     }
 
     /// Stops the server as SIGTERM would, and waits until it has.
@@ -113,6 +133,34 @@ impl TestApp {
         if self.folder.exists() {
             std::fs::remove_dir_all(&self.folder).unwrap();
         }
+    }
+
+    /// What `/metrics` shows now.
+    pub(crate) async fn metrics(&self) -> Samples {
+        let address = format!(
+            "{}/metrics",
+            self.management.as_ref().expect("a management listener")
+        );
+        let request = self
+            .http
+            .get(address)
+            .header("accept", "application/openmetrics-text");
+        Samples(request.send().await.unwrap().text().await.unwrap())
+    }
+
+    /// Waits until a series has the value that is waited for.
+    pub(crate) async fn until_metric(&self, series: &str, is_it: impl Fn(i64) -> bool) {
+        let waiting = async {
+            while !is_it(self.metrics().await.value(series)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(socket::PATIENCE, waiting).await;
+        assert!(
+            waited.is_ok(),
+            "{series} is {}",
+            self.metrics().await.value(series)
+        );
     }
 
     /// A request to one of the server's addresses.
@@ -332,6 +380,7 @@ pub(crate) async fn config(settings: &[(&str, &str)]) -> (Config, PathBuf) {
         ("DATABASE_URL", url.as_str()),
         ("DATA_DIR", &folder_name),
         ("LISTEN_ADDR", "127.0.0.1:0"),
+        ("MANAGEMENT_ADDR", "127.0.0.1:0"),
         ("DRAIN_SECONDS", "5"),
     ];
     let config = Config::from_source(&|name| {
@@ -342,6 +391,38 @@ pub(crate) async fn config(settings: &[(&str, &str)]) -> (Config, PathBuf) {
             .map(|(_, value)| (*value).to_owned())
     });
     (config.unwrap(), folder)
+}
+
+/// Metrics in the `OpenMetrics` text format.
+pub(crate) struct Samples(pub(crate) String);
+
+impl Samples {
+    /// The value of a series, as it is written: `name{label="value"}`.
+    pub(crate) fn value(&self, series: &str) -> i64 {
+        let line = self
+            .line(series)
+            .unwrap_or_else(|| panic!("no {series} in\n{}", self.0));
+        line.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// What comes after a series in its line: the value, and what else there is.
+    pub(crate) fn line(&self, series: &str) -> Option<&str> {
+        let mut lines = self.0.lines();
+        lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+    }
+
+    /// Each series' name and labels.
+    pub(crate) fn series(&self) -> std::collections::BTreeSet<String> {
+        let lines = self.0.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .map(|line| {
+                line[..line
+                    .find("} ")
+                    .map_or_else(|| line.find(' ').unwrap(), |end| end + 1)]
+                    .to_owned()
+            })
+            .collect()
+    }
 }
 
 /// The server of databases that the tests run on, if not on SQLite.

@@ -119,50 +119,55 @@ pub async fn create(
     keyed: Option<&Keyed>,
 ) -> Result<Written, Error> {
     check_plant_list(&new.plants)?;
-    app.write_once(
-        "createCareRequest",
-        viewer,
-        keyed,
-        &(viewer, new),
-        |write, (viewer, new)| {
-            Box::pin(async move {
-                if new.publish {
-                    not_over(write.now, new.timezone, new.days.first)?;
-                }
-                take_plants(write, viewer.id, new).await?;
-                let request = row(write, viewer.id, new);
-                request
-                    .clone()
-                    .into_active_model()
-                    .insert(write.transaction)
-                    .await?;
-                let links = new.plants.iter().zip(0..).map(|(plant, position)| {
-                    care_request_plant::Model {
-                        care_request_id: request.id,
-                        plant_id: *plant,
-                        position,
+    let written = app
+        .write_once(
+            "createCareRequest",
+            viewer,
+            keyed,
+            &(viewer, new),
+            |write, (viewer, new)| {
+                Box::pin(async move {
+                    if new.publish {
+                        not_over(write.now, new.timezone, new.days.first)?;
                     }
-                    .into_active_model()
-                });
-                care_request_plant::Entity::insert_many(links)
-                    .exec_without_returning(write.transaction)
-                    .await?;
-                let event = new.publish.then(|| {
-                    write.record(&Happening::new(
-                        EventKind::RequestPublished,
-                        &request,
-                        Some(viewer.id),
-                    ))
-                });
-                Ok(Done {
-                    id: request.id.0,
-                    event,
-                    timeline: Some(request.id),
+                    take_plants(write, viewer.id, new).await?;
+                    let request = row(write, viewer.id, new);
+                    request
+                        .clone()
+                        .into_active_model()
+                        .insert(write.transaction)
+                        .await?;
+                    let links = new.plants.iter().zip(0..).map(|(plant, position)| {
+                        care_request_plant::Model {
+                            care_request_id: request.id,
+                            plant_id: *plant,
+                            position,
+                        }
+                        .into_active_model()
+                    });
+                    care_request_plant::Entity::insert_many(links)
+                        .exec_without_returning(write.transaction)
+                        .await?;
+                    let event = new.publish.then(|| {
+                        write.record(&Happening::new(
+                            EventKind::RequestPublished,
+                            &request,
+                            Some(viewer.id),
+                        ))
+                    });
+                    Ok(Done {
+                        id: request.id.0,
+                        event,
+                        timeline: Some(request.id),
+                    })
                 })
-            })
-        },
-    )
-    .await
+            },
+        )
+        .await?;
+    if written.is_new {
+        app.telemetry.metrics.business.request_created();
+    }
+    Ok(written)
 }
 
 /// Has a party change a request's state.

@@ -20,7 +20,7 @@ use crate::graphql::comment::Comment;
 use crate::graphql::connection::{KeyedNode, Page, PageArguments};
 use crate::graphql::error::ApiError;
 use crate::graphql::loaders::{
-    CommentCountKey, CommentsKey, Loaders, OfferCountKey, OffersKey, Reader, RequestPlantsKey, UserKey,
+    CommentCountKey, CommentsKey, Loaders, Observed, OfferCountKey, OffersKey, RequestPlantsKey, UserKey,
 };
 use crate::graphql::offer::Offer;
 use crate::graphql::scope::{app, loaded};
@@ -113,10 +113,10 @@ fn keys<K>(requests: &[CareRequestId], wanted: bool, key: impl Fn(CareRequestId)
 async fn feed<K>(
     loaders: &Loaders,
     keys: Vec<K>,
-) -> Result<HashMap<K, <Reader as Loader<K>>::Value>, Arc<DbErr>>
+) -> Result<HashMap<K, <Observed as Loader<K>>::Value>, Arc<DbErr>>
 where
     K: Send + Sync + Hash + Eq + Clone + 'static,
-    Reader: Loader<K, Error = Arc<DbErr>>,
+    Observed: Loader<K, Error = Arc<DbErr>>,
 {
     if keys.is_empty() {
         return Ok(HashMap::new());

@@ -11,11 +11,13 @@ use super::snapshot::Snapshot;
 use super::{Stage, Told};
 use crate::graphql::Api;
 use crate::graphql::document::Document;
-use crate::graphql::error::{ApiError, Exceeded, with_codes};
+use crate::graphql::error::{ApiError, Exceeded, outcome, with_codes};
 use crate::graphql::scope::Caller;
 use crate::graphql::timeline::cursor;
 use crate::live::listeners::Subscription;
-use crate::live::{Cursor, Mailbox, Message, Next, Seat, Stream, Subscriber};
+use crate::live::{Cursor, EndReason, Mailbox, Message, Next, Seat, Stream, Subscriber};
+use crate::telemetry::metrics::{Counted, Delivery, EndedBy};
+use crate::telemetry::operation::{Operation, Outcome};
 
 /// How often a message is resolved that comes out with errors, before it is told with them.
 const ATTEMPTS: u8 = 3;
@@ -31,7 +33,19 @@ pub struct Following {
     pending: Option<Box<Told>>,
     snapshot: Option<Box<Snapshot>>,
     attempts: u8,
-    _counted: Subscription,
+    field: &'static str,
+    /// Why it has ended, if it has.
+    ended: Option<EndedBy>,
+    _counted: (Subscription, Counted),
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let mailbox = self.subscriber.seat().mailbox();
+        let why = self.ended.unwrap_or_else(|| mailbox.ended_by());
+        let telemetry = &self.group.api.app().telemetry;
+        telemetry.metrics.live.ended(self.field, why);
+    }
 }
 
 /// What to send to a client.
@@ -41,6 +55,8 @@ pub struct Payload {
     pub body: Arc<str>,
     /// The position after it, if it tells one.
     pub cursor: Option<Cursor>,
+    /// The event that it tells of as it happens.
+    pub delivery: Option<Delivery>,
 }
 
 /// What became of one step.
@@ -65,14 +81,42 @@ impl Api {
         number: u32,
         last_event_id: Option<&str>,
     ) -> Result<Box<Following>, Box<Response>> {
+        let operation = self.begin(&document, &caller);
+        let opening = self.open_as(&operation, document, caller, (mailbox, number), last_event_id);
+        let opened = operation.run.run(opening).await;
+        operation.end(
+            opened
+                .as_ref()
+                .map_or_else(|refusal| outcome(refusal), |_| Outcome::Ok),
+        );
+        opened
+    }
+
+    async fn open_as(
+        &self,
+        operation: &Operation,
+        document: Document,
+        caller: Caller,
+        (mailbox, number): (&Arc<Mailbox>, u32),
+        last_event_id: Option<&str>,
+    ) -> Result<Box<Following>, Box<Response>> {
         let refused = |error: ApiError| Box::new(error.into_response());
         self.check(&document).map_err(refused)?;
-        let prepared = self.groups().operations.of(&document).map_err(refused)?;
+        let prepared = self.groups().operations.of(&document, &self.calls);
+        let prepared = prepared.map_err(refused)?;
+        let field = prepared.field;
         let request = document.request;
         let stage = Stage::open();
         let opening = prepared.request(&request.variables);
-        let opening = opening.data(self.scope(caller)).data(Arc::clone(&stage));
-        if let Some(response) = self.schema.execute_stream(opening).next().await {
+        let opening = opening
+            .data(self.scope(caller, operation.run.notes()))
+            .data(Arc::clone(&stage));
+        let schema = if operation.run.is_looked_at_closely() {
+            &self.observed
+        } else {
+            &self.schema
+        };
+        if let Some(response) = schema.execute_stream(opening).next().await {
             return Err(Box::new(with_codes(response)));
         }
         let Some(mut plan) = stage.plan() else {
@@ -125,7 +169,9 @@ impl Api {
             pending: None,
             snapshot: from_snapshot.then(Box::default),
             attempts: 0,
-            _counted: counted,
+            field,
+            ended: None,
+            _counted: (counted, app.telemetry.metrics.live.subscription(field)),
         }))
     }
 }
@@ -153,7 +199,7 @@ impl Following {
             },
         };
         match self.group.shared(&told, self.subscriber.seat()) {
-            Shared::Here(Some(body)) => Some(self.told(&told, body)),
+            Shared::Here(Some(body)) => Some(self.told(&told, body, false)),
             shared => {
                 self.pending = Some(told);
                 matches!(shared, Shared::Soon).then_some(Step::Waiting)
@@ -196,12 +242,12 @@ impl Following {
             // What comes out of those with errors is resolved again when its turn comes.
             let (resolved, _) = join(self.group.resolve(copy(&told)), ahead).await;
             match resolved {
-                Ok(Some(body)) => return Ok(self.told(&told, body)),
+                Ok(Some(body)) => return Ok(self.told(&told, body, true)),
                 Ok(None) => self.subscriber.passed_over(),
                 Err(Erroneous(body)) => {
                     self.attempts += 1;
                     if self.attempts >= ATTEMPTS {
-                        return Ok(self.told(&told, body));
+                        return Ok(self.told(&told, body, true));
                     }
                     self.pending = Some(told);
                     return Err(Failed);
@@ -231,7 +277,8 @@ impl Following {
         Ok(())
     }
 
-    fn told(&mut self, told: &Told, body: Arc<str>) -> Step {
+    /// What to send. `is_first`: of those who share the answer, so that its trace is told of once.
+    fn told(&mut self, told: &Told, body: Arc<str>, is_first: bool) -> Step {
         self.attempts = 0;
         let cursor = match told {
             Told::Live(message) => message.cursor().copied(),
@@ -241,7 +288,28 @@ impl Following {
             // What was missed is told as it is now.
             self.snapshot = Some(Box::default());
         }
-        Step::Told(Payload { body, cursor })
+        if let Told::Live(Message::Ended(reason)) = told {
+            self.ended = Some(match reason {
+                EndReason::AccessLost => EndedBy::AccessRevoked,
+                EndReason::TrimmedAway => EndedBy::Complete,
+            });
+        }
+        let delivery = told
+            .event()
+            .filter(|_| self.subscriber.is_live())
+            .map(|event| Delivery {
+                field: self.field,
+                recorded_at: event.recorded_at,
+                trace: told
+                    .cause()
+                    .filter(|cause| is_first && cause.is_sampled())
+                    .map(|cause| cause.trace_id()),
+            });
+        Step::Told(Payload {
+            body,
+            cursor,
+            delivery,
+        })
     }
 
     fn is_board_gap(&self, told: &Told) -> bool {

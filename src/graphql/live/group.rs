@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::interned::Interned;
 use super::prepared::Prepared;
-use super::{Board, Plan, Stage, Told};
+use super::{Board, Plan, Stage, ToTell, Told};
 use crate::crypto;
 use crate::entity::CareRequestId;
 use crate::graphql::Api;
@@ -36,7 +36,7 @@ pub struct Groups {
 pub(super) struct Group {
     pub api: Api,
     pub board: Option<Board>,
-    prepared: Arc<Prepared>,
+    pub prepared: Arc<Prepared>,
     variables: Variables,
     caller: Caller,
     answers: Mutex<VecDeque<Answer>>,
@@ -232,9 +232,14 @@ impl Group {
     }
 
     async fn run(&self, told: Told) -> Result<Option<Arc<str>>, Erroneous> {
-        let stage = Stage::tell(told);
-        let request = self.prepared.request(&self.variables);
-        let response = self.api.tell(request, self.caller, stage).await;
+        let message = ToTell {
+            prepared: &self.prepared,
+            variables: &self.variables,
+            caller: self.caller,
+            cause: told.cause(),
+            stage: Stage::tell(told),
+        };
+        let response = self.api.tell(message).await;
         match response {
             None => Ok(None),
             Some(response) => {

@@ -15,16 +15,20 @@ mod snapshot;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::Context;
+use async_graphql::{Context, Variables};
+use opentelemetry::trace::SpanContext;
 use sea_orm::Condition;
 
 pub use self::following::{Following, Payload, Step};
 pub use self::group::Groups;
+use self::prepared::Prepared;
 use super::error::ApiError;
-use crate::entity::care_request;
+use super::scope::Caller;
 use crate::entity::stream_entry::Level;
+use crate::entity::{care_request, event};
 use crate::live::gate::Reader;
 use crate::live::{Cursor, Message, Start, Stream};
+use crate::telemetry::traces::parse_traceparent;
 
 /// What a subscription follows, as its arguments say.
 pub struct Plan {
@@ -73,6 +77,31 @@ pub enum Told {
     Live(Message),
     /// What is open, before the log says more.
     Listed(Arc<care_request::Model>),
+}
+
+impl Told {
+    /// What an entry of the log tells of.
+    fn event(&self) -> Option<&event::Model> {
+        match self {
+            Self::Live(Message::Entry { entry, .. }) => Some(&entry.event),
+            _ => None,
+        }
+    }
+
+    /// The span in which it was caused.
+    fn cause(&self) -> Option<SpanContext> {
+        parse_traceparent(self.event()?.traceparent.as_deref()?)
+    }
+}
+
+/// A message of a subscription that is to be resolved.
+pub(super) struct ToTell<'t> {
+    pub prepared: &'t Prepared,
+    pub variables: &'t Variables,
+    pub caller: Caller,
+    pub stage: Arc<Stage>,
+    /// Where it was caused.
+    pub cause: Option<SpanContext>,
 }
 
 /// Why an operation is run.

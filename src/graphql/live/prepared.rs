@@ -13,13 +13,18 @@ use super::interned::Interned;
 use crate::crypto;
 use crate::graphql::document::Document;
 use crate::graphql::error::ApiError;
+use crate::telemetry::calls::{Calls, Plan};
 
 /// A subscription to one field.
-pub(super) struct Prepared {
+pub(in crate::graphql) struct Prepared {
     /// What it says: its text and the operation's name, hashed.
     pub fingerprint: [u8; 32],
+    /// The name of its one field.
+    pub field: &'static str,
     /// What is run.
-    pub executable: ExecutableDocument,
+    executable: ExecutableDocument,
+    /// What is called for each message.
+    pub plan: Plan,
     /// The variable that says where to begin, if nothing else uses it.
     pub after: Option<String>,
     /// Whether what it is told is the same for every reader.
@@ -28,24 +33,24 @@ pub(super) struct Prepared {
 
 impl Interned<Prepared> {
     /// The operation of a document: thousands of subscribers send the same one.
-    pub(super) fn of(&self, document: &Document) -> Result<Arc<Prepared>, ApiError> {
+    pub(super) fn of(&self, document: &Document, calls: &Calls) -> Result<Arc<Prepared>, ApiError> {
         let request = &document.request;
         let name = request.operation_name.as_deref().unwrap_or_default();
         let fingerprint = crypto::sha256_of(&[request.query.as_bytes(), &[0], name.as_bytes()]);
-        self.get_or_make(fingerprint, || Prepared::new(fingerprint, document))
+        self.get_or_make(fingerprint, || Prepared::new(fingerprint, document, calls))
     }
 }
 
 impl Prepared {
     /// A request that runs it.
-    pub(super) fn request(&self, variables: &Variables) -> Request {
+    pub(in crate::graphql) fn request(&self, variables: &Variables) -> Request {
         let mut request = Request::new("");
         request.set_parsed_query(self.executable.clone());
         request.variables = variables.clone();
         request
     }
 
-    fn new(fingerprint: [u8; 32], document: &Document) -> Result<Self, ApiError> {
+    fn new(fingerprint: [u8; 32], document: &Document, calls: &Calls) -> Result<Self, ApiError> {
         let parsed = &document.parsed;
         let Some(operation) = document.operation() else {
             let message = "Say which of the document's operations to run.";
@@ -60,19 +65,32 @@ impl Prepared {
         let mut used = HashSet::new();
         note_used(&field.node.selection_set.node, &parsed.fragments, &mut used);
         let fragments = parsed.fragments.iter().filter(|(name, _)| used.contains(*name));
-        let executable = ExecutableDocument {
+        let mut executable = ExecutableDocument {
             fragments: fragments
                 .map(|(name, fragment)| (name.clone(), fragment.clone()))
                 .collect(),
             operations: DocumentOperations::Single(operation),
         };
+        calls.ask_for_types(&mut executable);
+        let plan = match executable.operations.iter().next() {
+            Some((_, operation)) => calls.plan(&executable, &operation.node),
+            None => Plan::default(),
+        };
         Ok(Self {
             fingerprint,
+            field: known_field(field.node.name.node.as_str()),
+            plan,
             executable,
             after,
             is_shareable,
         })
     }
+}
+
+/// A subscription's name, as metrics know it; another one is refused by validation.
+fn known_field(name: &str) -> &'static str {
+    const FIELDS: [&str; 3] = ["careEvents", "myFeed", "openCareRequests"];
+    FIELDS.into_iter().find(|field| *field == name).unwrap_or("other")
 }
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
@@ -167,15 +185,26 @@ fn uses(query: &str, variable: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use async_graphql::Request;
     use async_graphql::parser::parse_query;
 
     use super::*;
+    use crate::config::Config;
+    use crate::telemetry::metrics::Metrics;
 
     fn prepared(query: &str) -> Result<Prepared, ApiError> {
         let parsed = parse_query(query).unwrap();
         let request = Request::new(query);
-        Prepared::new([0; 32], &Document { request, parsed })
+        let config = Config::from_source(&|_| None).unwrap();
+        let calls = Calls::of_schema(&crate::graphql::sdl(), &Metrics::new(&config)).unwrap();
+        let document = Document {
+            request,
+            parsed,
+            parsed_in: Duration::ZERO,
+        };
+        Prepared::new([0; 32], &document, &calls)
     }
 
     #[test]

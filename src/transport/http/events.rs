@@ -30,7 +30,7 @@ pub(super) async fn answer(
     document: Document,
     bound_to: Option<[u8; 32]>,
 ) -> Result<Response, Refusal> {
-    let mut audience = match Audience::join(api) {
+    let mut audience = match Audience::join(api, "sse") {
         Ok(audience) => audience,
         Err(refusal) => return Ok(*refusal),
     };

@@ -2,8 +2,13 @@
 
 use axum::extract::ws::{CloseFrame, Utf8Bytes, close_code};
 
+use crate::telemetry::metrics::EndedBy;
+
 /// A close frame holds at most so much of a reason (RFC 6455, section 5.5).
 const REASON_BYTES: usize = 123;
+
+/// What is said of a token whose time is over.
+pub(super) const TOKEN_EXPIRED: &str = "token expired";
 
 /// Why the server closes a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,15 @@ pub(super) enum Close {
 }
 
 impl Close {
+    /// As what its streams' end is counted; nothing where the connection's own end says it.
+    pub(super) fn ends_streams_by(&self) -> Option<EndedBy> {
+        match self {
+            Self::Forbidden(TOKEN_EXPIRED) => Some(EndedBy::TokenExpired),
+            Self::Forbidden(_) | Self::Restart | Self::Gone => None,
+            _ => Some(EndedBy::Error),
+        }
+    }
+
     /// The frame that says so.
     pub(super) fn frame(&self) -> CloseFrame {
         let (code, reason) = match self {

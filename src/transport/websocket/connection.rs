@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use tokio_tungstenite::tungstenite;
+use opentelemetry::Context;
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
-use super::close::Close;
+use super::close::{Close, TOKEN_EXPIRED};
 use super::message::{self, FromClient};
-use super::operations::Operations;
+use super::operations::{Messages, Operations, Outgoing};
 use super::socket::{Gone, Socket};
 use crate::graphql::Api;
 use crate::graphql::error::ApiError;
 use crate::graphql::scope::{Caller, Session};
 use crate::live::mailbox::Ending;
 use crate::live::reminders::Whom;
+use crate::telemetry::traces;
 use crate::transport::audience::Audience;
 
 /// How long a client may take to say who it is.
@@ -35,6 +37,8 @@ pub(super) struct Connection {
     /// Who is asking, once that is known.
     caller: Option<Caller>,
     operations: Operations,
+    /// The client's place in a trace, as it says in `connection_init`: its operations belong to it.
+    trace: Context,
     deadlines: Deadlines,
 }
 
@@ -85,6 +89,7 @@ impl Connection {
             api,
             audience,
             session,
+            trace: Context::new(),
             caller: None,
             deadlines: Deadlines {
                 init: Some(now + INIT_DEADLINE),
@@ -98,6 +103,11 @@ impl Connection {
         } else {
             End::Close(Close::SubprotocolNotAcceptable)
         };
+        if let End::Close(why) = &end
+            && let Some(why) = why.ends_streams_by()
+        {
+            connection.audience.mailbox.ends_by(why);
+        }
         // Its streams end before the last word is said; it is counted until after that.
         let Self {
             audience, operations, ..
@@ -144,11 +154,15 @@ impl Connection {
         Ok(())
     }
 
-    async fn write(&mut self, socket: &mut Socket, messages: Vec<Message>) -> Result<(), End> {
-        for message in messages {
+    async fn write(&mut self, socket: &mut Socket, messages: Messages) -> Result<(), End> {
+        for Outgoing { message, delivery } in messages {
             // Whoever's session has ended gets nothing more.
             self.check_end()?;
             socket.write(message).await?;
+            if let Some(delivery) = delivery {
+                let app = self.api.app();
+                app.telemetry.metrics.live.delivered(&delivery, app.clock.now());
+            }
         }
         Ok(())
     }
@@ -192,6 +206,10 @@ impl Connection {
                     Some(tungstenite::Error::Capacity(_)) => {
                         too_large(self.api.app().config.limits.websocket_message_bytes)
                     }
+                    // It went away without a word.
+                    Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
+                        End::Gone
+                    }
                     Some(error @ (tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_))) => {
                         Close::BadRequest(format!("This is no message: {error}")).into()
                     }
@@ -222,7 +240,7 @@ impl Connection {
                 if self.operations.has(&id) {
                     return Err(Close::SubscriberExists(id.as_json().to_owned()).into());
                 }
-                let messages = self.operations.start(id, *request, caller);
+                let messages = self.operations.start(id, *request, caller, self.trace.clone());
                 self.write(socket, messages).await
             }
             FromClient::Complete(id) => {
@@ -236,6 +254,7 @@ impl Connection {
     async fn authenticate(&mut self, payload: &serde_json::Value) -> Result<Caller, End> {
         let field = |name| payload.get(name).and_then(serde_json::Value::as_str);
         let authorization = field("authorization").or_else(|| field("Authorization"));
+        self.trace = traces::remote(field("traceparent"));
         self.audience.listen_by_token(&self.api, authorization);
         self.session.authorization = authorization.map(ToOwned::to_owned);
         self.api.caller(&self.session).await.map_err(|error| match error {
@@ -251,7 +270,7 @@ impl Connection {
             return Err(Close::InitTimeout.into());
         }
         if self.audience.expires.is_some_and(|deadline| now >= deadline) {
-            return Err(Close::Forbidden("token expired").into());
+            return Err(Close::Forbidden(TOKEN_EXPIRED).into());
         }
         if now >= self.deadlines.ping {
             if self.deadlines.unanswered == PINGS {

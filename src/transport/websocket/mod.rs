@@ -33,7 +33,7 @@ pub fn upgrade(api: Api, headers: &HeaderMap, address: IpAddr, upgrade: WebSocke
         let message = "Pages of this origin may not open a websocket here.".to_owned();
         return refused(StatusCode::FORBIDDEN, ApiError::BadRequest(message));
     }
-    let audience = match Audience::join(&api) {
+    let audience = match Audience::join(&api, "websocket") {
         Ok(audience) => audience,
         Err(refusal) => return *refusal,
     };

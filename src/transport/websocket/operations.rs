@@ -7,6 +7,9 @@ use axum::extract::ws::Message;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use opentelemetry::Context;
+use opentelemetry::context::FutureExt as _;
+use opentelemetry::trace::TraceContextExt as _;
 use slab::Slab;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -16,6 +19,7 @@ use crate::graphql::error::{ApiError, Exceeded};
 use crate::graphql::live::{Following, Step};
 use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
+use crate::telemetry::metrics::Delivery;
 use crate::transport::http::negotiate::has_run;
 
 /// The operations of one connection, and the work that is under way for them.
@@ -63,8 +67,14 @@ enum Outcome {
     Stepped(Box<Following>, Step),
 }
 
+/// A message to write, and the event that it tells of as it happens.
+pub(super) struct Outgoing {
+    pub message: Message,
+    pub delivery: Option<Delivery>,
+}
+
 /// What to write.
-pub(super) type Messages = Vec<Message>;
+pub(super) type Messages = Vec<Outgoing>;
 
 impl Operations {
     pub(super) fn new(api: Api, mailbox: Arc<Mailbox>) -> Self {
@@ -84,7 +94,7 @@ impl Operations {
     }
 
     /// Starts an operation.
-    pub(super) fn start(&mut self, id: Id, request: Request, caller: Caller) -> Messages {
+    pub(super) fn start(&mut self, id: Id, request: Request, caller: Caller, parent: Context) -> Messages {
         let maximum = self.api.app().config.limits.subscriptions_per_connection;
         let busy = self.running.len() + self.left;
         if busy >= maximum {
@@ -106,6 +116,7 @@ impl Operations {
             request,
             caller,
         );
+        let work = work.with_context(parent);
         self.work.push(Box::pin(async move {
             Done {
                 number,
@@ -223,7 +234,10 @@ impl Operations {
                     // There may be more; those that were woken before it come first.
                     following.wake();
                 }
-                vec![text(message::next(&operation.id, &payload.body))]
+                vec![Outgoing {
+                    delivery: payload.delivery,
+                    ..text(message::next(&operation.id, &payload.body))
+                }]
             }
         }
     }
@@ -238,6 +252,22 @@ impl Operations {
 
 /// Runs a query or mutation, or opens a subscription.
 async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, caller: Caller) -> Outcome {
+    let telemetry = Arc::clone(&api.app().telemetry);
+    let span = telemetry.served(&Context::current(), "websocket operation");
+    let outcome = carry_out(api, mailbox, number, request, caller)
+        .with_context(span.clone())
+        .await;
+    span.span().end();
+    outcome
+}
+
+async fn carry_out(
+    api: Api,
+    mailbox: Arc<Mailbox>,
+    number: usize,
+    request: Request,
+    caller: Caller,
+) -> Outcome {
     match api.document(request) {
         Err(refusal) => Outcome::Refused(refusal),
         Ok(document) if document.is_subscription() => {
@@ -251,7 +281,8 @@ async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, 
             let changes = document.is_mutation();
             let tasks = api.app().tasks.clone();
             // On a task of its own: it must not keep this connection's streams waiting.
-            let running = tasks.spawn(async move { api.run(document, caller).await });
+            let run = async move { api.run(document, caller).await };
+            let running = tasks.spawn(run.with_current_context());
             let answer = if changes {
                 // Whoever starts a mutation and leaves has still started it.
                 running.await
@@ -267,6 +298,9 @@ async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, 
     }
 }
 
-fn text(message: String) -> Message {
-    Message::Text(message.into())
+fn text(message: String) -> Outgoing {
+    Outgoing {
+        message: Message::Text(message.into()),
+        delivery: None,
+    }
 }

@@ -12,6 +12,7 @@ use super::close::Close;
 use crate::app::App;
 use crate::live::Mailbox;
 use crate::live::reminders::Whom;
+use crate::telemetry::metrics::EndedBy;
 use crate::transport::listener::WRITE_DEADLINE;
 
 /// How long a client may take to answer that the connection is closed.
@@ -76,7 +77,11 @@ impl Socket {
                 }
                 Either::Right(_) => {
                     now = reminders.clock().elapsed();
-                    if mailbox.ending().is_some() || now >= deadline {
+                    if now >= deadline {
+                        mailbox.ends_by(EndedBy::WriteDeadline);
+                        return Err(Gone);
+                    }
+                    if mailbox.ending().is_some() {
                         return Err(Gone);
                     }
                 }

@@ -1,0 +1,301 @@
+//! Counting the calls of resolvers in the answer that they made.
+//!
+//! An answer's shape says which fields were resolved how often, so that nothing has to run beside each
+//! resolver: that would cost more than many of them do. Where a field may be of several types, a name that
+//! no client can write asks which it was.
+
+mod count;
+
+use std::collections::HashMap;
+
+use async_graphql::parser::Error;
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{
+    BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
+    SelectionSet, TypeKind, TypeSystemDefinition,
+};
+use async_graphql::{Name, Pos, Positioned};
+
+use super::metrics::{FieldMetrics, Metrics};
+
+/// Under which an abstract type's name is asked for: GraphQL's grammar has no such name.
+const TYPE_KEY: &str = "$type";
+
+/// The schema, as far as counting goes.
+#[derive(Debug)]
+pub struct Calls {
+    types: Vec<Type>,
+    by_name: HashMap<String, usize>,
+}
+
+#[derive(Debug)]
+struct Type {
+    is_object: bool,
+    /// The objects that an interface or a union may be.
+    possible: Vec<usize>,
+    fields: HashMap<String, FieldOfType>,
+}
+
+/// A field of the schema.
+#[derive(Debug)]
+pub struct FieldOfType {
+    /// Its metrics.
+    pub metrics: FieldMetrics,
+    /// Its type's name.
+    pub of_type: String,
+    /// Its own.
+    pub name: String,
+    /// `Type.field`.
+    pub coordinate: String,
+    /// Whether it does more than to read what is there.
+    pub works: bool,
+    returns: Option<usize>,
+}
+
+/// What an operation selects.
+#[derive(Debug, Default)]
+pub struct Plan {
+    root: usize,
+    items: Vec<Item>,
+    /// Whether types are asked for that the client has not asked for.
+    asks: bool,
+}
+
+#[derive(Debug)]
+enum Item {
+    Field {
+        key: Name,
+        name: Name,
+        inner: Option<(usize, Vec<Item>)>,
+    },
+    /// A fragment: on which type, and what.
+    On(Option<usize>, Vec<Item>),
+}
+
+type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
+impl Calls {
+    /// Reads a schema's text, and finds the metrics of all its fields.
+    pub fn of_schema(sdl: &str, metrics: &Metrics) -> Result<Self, Error> {
+        let document = parse_schema(sdl)?;
+        let mut kinds = Vec::new();
+        for definition in document.definitions {
+            if let TypeSystemDefinition::Type(definition) = definition
+                && matches!(
+                    definition.node.kind,
+                    TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_)
+                )
+            {
+                kinds.push((definition.node.name.node.to_string(), definition.node.kind));
+            }
+        }
+        let by_name: HashMap<String, usize> = kinds.iter().map(|(name, _)| name.clone()).zip(0..).collect();
+        let mut types: Vec<Type> = Vec::new();
+        let mut possible = vec![Vec::new(); kinds.len()];
+        for (number, (name, kind)) in kinds.iter().enumerate() {
+            let (fields, abstracts, members) = match kind {
+                TypeKind::Object(object) => (object.fields.as_slice(), object.implements.as_slice(), &[][..]),
+                TypeKind::Interface(interface) => (interface.fields.as_slice(), &[][..], &[][..]),
+                TypeKind::Union(union) => (&[][..], &[][..], union.members.as_slice()),
+                _ => continue,
+            };
+            for interface in abstracts {
+                if let Some(interface) = by_name.get(interface.node.as_str()) {
+                    possible[*interface].push(number);
+                }
+            }
+            possible[number].extend(
+                members
+                    .iter()
+                    .filter_map(|member| by_name.get(member.node.as_str())),
+            );
+            let is_object = matches!(kind, TypeKind::Object(_));
+            let fields = fields.iter().map(|field| {
+                let field = &field.node;
+                let returned = base(&field.ty.node.base);
+                let returns = by_name.get(returned).copied();
+                let of_field = FieldOfType {
+                    // An interface's fields are resolved as those of its objects.
+                    metrics: metrics.graphql.field(is_object.then_some(name), &field.name.node),
+                    of_type: name.clone(),
+                    name: field.name.node.to_string(),
+                    coordinate: format!("{name}.{}", field.name.node),
+                    works: is_root(name)
+                        || (!is_part_of_page(name, returned) && returns.is_some())
+                        || !field.arguments.is_empty(),
+                    returns,
+                };
+                (field.name.node.to_string(), of_field)
+            });
+            types.push(Type {
+                is_object,
+                possible: Vec::new(),
+                fields: fields.collect(),
+            });
+        }
+        for (of_type, possible) in types.iter_mut().zip(possible) {
+            of_type.possible = possible;
+        }
+        Ok(Self { types, by_name })
+    }
+
+    /// A field of the schema.
+    pub fn field(&self, of_type: &str, field: &str) -> Option<&FieldOfType> {
+        self.types[*self.by_name.get(of_type)?].fields.get(field)
+    }
+
+    /// Has the types of all that may be of several be told, if the client does not ask for them.
+    pub fn ask_for_types(&self, document: &mut ExecutableDocument) {
+        let operations = match &mut document.operations {
+            async_graphql::parser::types::DocumentOperations::Single(operation) => vec![operation],
+            async_graphql::parser::types::DocumentOperations::Multiple(operations) => {
+                operations.values_mut().collect()
+            }
+        };
+        for operation in operations {
+            let root = self.by_name.get(root_name(operation.node.ty)).copied();
+            self.ask_in(&mut operation.node.selection_set.node, root);
+        }
+        for fragment in document.fragments.values_mut() {
+            let on = self
+                .by_name
+                .get(fragment.node.type_condition.node.on.node.as_str());
+            self.ask_in(&mut fragment.node.selection_set.node, on.copied());
+        }
+    }
+
+    fn ask_in(&self, set: &mut SelectionSet, parent: Option<usize>) {
+        for item in &mut set.items {
+            match &mut item.node {
+                Selection::Field(field) => {
+                    let returns = parent
+                        .and_then(|parent| self.types[parent].fields.get(field.node.name.node.as_str()));
+                    let Some(returns) = returns.and_then(|field| field.returns) else {
+                        continue;
+                    };
+                    let inner = &mut field.node.selection_set.node;
+                    self.ask_in(inner, Some(returns));
+                    if !self.types[returns].is_object {
+                        inner.items.push(Positioned::new(
+                            Selection::Field(Positioned::new(type_field(), Pos::default())),
+                            Pos::default(),
+                        ));
+                    }
+                }
+                Selection::InlineFragment(fragment) => {
+                    let on = fragment.node.type_condition.as_ref();
+                    let on = on.map_or(parent, |on| self.by_name.get(on.node.on.node.as_str()).copied());
+                    self.ask_in(&mut fragment.node.selection_set.node, on);
+                }
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+
+    /// What an operation will have called. Its fragments must have been found to be of a bearable size.
+    pub fn plan(&self, document: &ExecutableDocument, operation: &OperationDefinition) -> Plan {
+        let Some(root) = self.by_name.get(root_name(operation.ty)).copied() else {
+            return Plan::default();
+        };
+        let mut asks = false;
+        let mut open = Vec::new();
+        let set = &operation.selection_set.node;
+        let items = self.items(set, Some(root), &document.fragments, &mut open, &mut asks);
+        Plan { root, items, asks }
+    }
+
+    fn items<'d>(
+        &self,
+        set: &'d SelectionSet,
+        parent: Option<usize>,
+        fragments: &'d Fragments,
+        open: &mut Vec<&'d str>,
+        asks: &mut bool,
+    ) -> Vec<Item> {
+        let mut items = Vec::with_capacity(set.items.len());
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => {
+                    let key = &field.node.response_key().node;
+                    *asks |= key == TYPE_KEY;
+                    if field.node.name.node.starts_with("__") {
+                        continue;
+                    }
+                    let returns = parent
+                        .and_then(|parent| self.types[parent].fields.get(field.node.name.node.as_str()));
+                    let inner = returns.and_then(|field| field.returns).map(|returns| {
+                        let inner = &field.node.selection_set.node;
+                        (returns, self.items(inner, Some(returns), fragments, open, asks))
+                    });
+                    items.push(Item::Field {
+                        key: key.clone(),
+                        name: field.node.name.node.clone(),
+                        inner,
+                    });
+                }
+                Selection::InlineFragment(fragment) => {
+                    let on = fragment.node.type_condition.as_ref();
+                    let on = on.and_then(|on| self.by_name.get(on.node.on.node.as_str()).copied());
+                    let inner = &fragment.node.selection_set.node;
+                    items.push(Item::On(
+                        on,
+                        self.items(inner, on.or(parent), fragments, open, asks),
+                    ));
+                }
+                Selection::FragmentSpread(spread) => {
+                    let name = spread.node.fragment_name.node.as_str();
+                    // One that uses itself is for validation to refuse.
+                    let Some(fragment) = fragments.get(name).filter(|_| !open.contains(&name)) else {
+                        continue;
+                    };
+                    open.push(name);
+                    let on = self
+                        .by_name
+                        .get(fragment.node.type_condition.node.on.node.as_str())
+                        .copied();
+                    let inner = &fragment.node.selection_set.node;
+                    items.push(Item::On(on, self.items(inner, on, fragments, open, asks)));
+                    open.pop();
+                }
+            }
+        }
+        items
+    }
+}
+
+fn type_field() -> Field {
+    Field {
+        alias: Some(Positioned::new(Name::new(TYPE_KEY), Pos::default())),
+        name: Positioned::new(Name::new("__typename"), Pos::default()),
+        arguments: Vec::new(),
+        directives: Vec::new(),
+        selection_set: Positioned::default(),
+    }
+}
+
+fn root_name(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
+    }
+}
+
+fn is_root(name: &str) -> bool {
+    matches!(name, "Query" | "Mutation" | "Subscription")
+}
+
+/// What a page consists of is there with it.
+fn is_part_of_page(parent: &str, returned: &str) -> bool {
+    parent.ends_with("Connection")
+        || parent.ends_with("Edge")
+        || parent.ends_with("Payload")
+        || returned == "PageInfo"
+}
+
+fn base(ty: &BaseType) -> &str {
+    match ty {
+        BaseType::Named(name) => name,
+        BaseType::List(ty) => base(&ty.base),
+    }
+}
