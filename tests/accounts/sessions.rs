@@ -152,8 +152,9 @@ async fn a_token_that_is_none_of_ours_is_turned_away_even_where_none_is_needed()
     let app = TestApp::start().await;
     let member = app.member("Ada").await;
     let mut changed = member.token.clone();
-    let last = if changed.ends_with('A') { "B" } else { "A" };
-    changed.replace_range(changed.len() / 2..=changed.len() / 2, last);
+    let middle = changed.len() / 2;
+    let other = if changed[middle..].starts_with('A') { "B" } else { "A" };
+    changed.replace_range(middle..=middle, other);
     for authorization in [
         format!("Bearer {changed}"),
         format!("Bearer {}", member.refresh_token),
