@@ -153,7 +153,11 @@ async fn a_token_that_is_none_of_ours_is_turned_away_even_where_none_is_needed()
     let member = app.member("Ada").await;
     let mut changed = member.token.clone();
     let middle = changed.len() / 2;
-    let other = if changed[middle..].starts_with('A') { "B" } else { "A" };
+    let other = if changed[middle..].starts_with('A') {
+        "B"
+    } else {
+        "A"
+    };
     changed.replace_range(middle..=middle, other);
     for authorization in [
         format!("Bearer {changed}"),
