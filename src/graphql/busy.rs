@@ -3,9 +3,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use async_graphql::{Response, Value};
+use async_graphql::Response;
 
-use super::error::ApiError;
+use super::error::{ApiError, code_of};
 use super::scope::Caller;
 use crate::telemetry::outage::Outage;
 
@@ -46,9 +46,6 @@ impl Busy {
 
 /// Whether an answer tells that the server is busy.
 pub fn is_busy(response: &Response) -> bool {
-    let busy = Value::from(ApiError::SERVER_BUSY);
-    response.errors.iter().any(|error| {
-        let code = error.extensions.as_ref().and_then(|values| values.get("code"));
-        code == Some(&busy)
-    })
+    let mut errors = response.errors.iter();
+    errors.any(|error| code_of(error) == ApiError::SERVER_BUSY)
 }

@@ -16,7 +16,7 @@ pub use crate::domain::Exceeded;
 use crate::domain::{Error, Reason, Refusal};
 use crate::entity::user::Locale;
 use crate::live::GapReason;
-use crate::telemetry::operation::{OUR_CODES, Outcome};
+use crate::telemetry::operation::Outcome;
 
 /// A top-level error. It has no `Display` on purpose: with one, async-graphql would let `?` send any
 /// error's text to the client.
@@ -197,10 +197,8 @@ pub fn with_codes(mut response: Response) -> Response {
 /// How an operation came out, by its answer.
 pub fn outcome(response: &Response) -> Outcome {
     // Whoever has to wait too long is not at fault.
-    let is_ours = |error: &&ServerError| {
-        OUR_CODES.contains(&code_of(error)) || extension(error, "limit") == Some(OUT_OF_TIME)
-    };
-    match response.errors.iter().find(is_ours) {
+    let failed = |error: &&ServerError| is_ours(error) || extension(error, "limit") == Some(OUT_OF_TIME);
+    match response.errors.iter().find(failed) {
         Some(error) => Outcome::ServerError(code_of(error)),
         None => response
             .errors
@@ -209,8 +207,13 @@ pub fn outcome(response: &Response) -> Outcome {
     }
 }
 
+/// Whether an error is our failure, and not the client's.
+pub fn is_ours(error: &ServerError) -> bool {
+    matches!(code_of(error), INTERNAL | ApiError::SERVER_BUSY)
+}
+
 /// The code of an error, as one of those that there are; async-graphql's own have none.
-fn code_of(error: &ServerError) -> &'static str {
+pub(super) fn code_of(error: &ServerError) -> &'static str {
     let code = extension(error, "code");
     let known = CODES.into_iter().find(|known| code == Some(*known));
     known.unwrap_or("BAD_REQUEST")

@@ -7,10 +7,9 @@
 use std::collections::HashMap;
 
 use async_graphql::Variables;
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
-    BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
-    Type, TypeKind, TypeSystemDefinition,
+    BaseType, ExecutableDocument, Field, FieldDefinition, FragmentDefinition, OperationDefinition, Selection,
+    SelectionSet, ServiceDocument, Type, TypeKind, TypeSystemDefinition,
 };
 use async_graphql::{Name, Positioned};
 use async_graphql_value::{ConstValue, Value};
@@ -61,39 +60,33 @@ pub struct Measured {
 }
 
 impl Costs {
-    /// Reads what matters of a schema from its text.
-    pub fn of_schema(sdl: &str) -> Result<Self, async_graphql::parser::Error> {
-        let document = parse_schema(sdl)?;
-        let mut fields: Vec<(String, Vec<(String, Type)>)> = Vec::new();
-        for definition in document.definitions {
+    /// Reads what matters of a schema.
+    pub fn of_schema(schema: &ServiceDocument) -> Self {
+        let mut fields: Vec<(&str, &[Positioned<FieldDefinition>])> = Vec::new();
+        for definition in &schema.definitions {
             let TypeSystemDefinition::Type(definition) = definition else {
                 continue;
             };
-            let definition = definition.node;
-            let of_type = match definition.kind {
-                TypeKind::Object(object) => object.fields,
-                TypeKind::Interface(interface) => interface.fields,
-                TypeKind::Union(_) => Vec::new(),
+            let of_type = match &definition.node.kind {
+                TypeKind::Object(object) => object.fields.as_slice(),
+                TypeKind::Interface(interface) => interface.fields.as_slice(),
+                TypeKind::Union(_) => &[],
                 _ => continue,
             };
-            let of_type = of_type
-                .into_iter()
-                .map(|field| (field.node.name.node.to_string(), field.node.ty.node))
-                .collect();
-            fields.push((definition.name.node.to_string(), of_type));
+            fields.push((definition.node.name.node.as_str(), of_type));
         }
-        let composites: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
+        let composites: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
         let types = fields.into_iter().map(|(name, of_type)| {
-            let costs = of_type
-                .into_iter()
-                .map(|(field, ty)| (field, FieldCost::new(&name, &ty, &composites)));
-            let costs = costs.collect();
-            (name, costs)
+            let costs = of_type.iter().map(|field| {
+                let cost = FieldCost::new(name, &field.node.ty.node, &composites);
+                (field.node.name.node.to_string(), cost)
+            });
+            (name.to_owned(), costs.collect())
         });
-        Ok(Self {
+        Self {
             types: types.collect(),
             roots: ["Query", "Mutation", "Subscription"].map(str::to_owned),
-        })
+        }
     }
 
     /// Measures the operation that would run.
@@ -136,12 +129,12 @@ impl Costs {
 }
 
 impl FieldCost {
-    fn new(parent: &str, ty: &Type, composites: &[String]) -> Self {
+    fn new(parent: &str, ty: &Type, composites: &[&str]) -> Self {
         let (returns, list) = base(&ty.base, false);
         let part_of_page = (parent.ends_with("Connection") && returns.ends_with("Edge"))
             || parent.ends_with("Edge")
             || returns == "PageInfo";
-        let shape = if !composites.contains(&returns) {
+        let shape = if !composites.contains(&returns.as_str()) {
             Shape::Leaf
         } else if part_of_page {
             Shape::PartOfPage
@@ -331,12 +324,12 @@ impl Measured {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::parse_query;
+    use async_graphql::parser::{parse_query, parse_schema};
 
     use super::*;
 
     fn measure(query: &str, variables: serde_json::Value) -> Measured {
-        let costs = Costs::of_schema(&crate::graphql::sdl()).unwrap();
+        let costs = Costs::of_schema(&parse_schema(crate::graphql::sdl()).unwrap());
         let document = parse_query(query).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
         costs.measure(

@@ -30,6 +30,7 @@ pub mod user;
 use std::sync::Arc;
 
 use async_graphql::futures_util::StreamExt as _;
+use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{
     IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema,
@@ -39,7 +40,7 @@ use async_graphql_value::ConstValue;
 
 use self::busy::Busy;
 use self::document::Document;
-use self::error::{ApiError, Exceeded, OUT_OF_TIME, outcome, with_codes};
+use self::error::{ApiError, Exceeded, OUT_OF_TIME, is_ours, outcome, with_codes};
 use self::limits::Costs;
 use self::live::{Groups, ToTell};
 use self::scope::{Caller, Scope, Session};
@@ -134,10 +135,12 @@ impl Api {
     /// Builds the schema over a process.
     pub fn new(app: App) -> Result<Self, async_graphql::parser::Error> {
         let sdl = sdl();
-        let calls = Arc::new(Calls::of_schema(&sdl, &app.telemetry.metrics)?);
+        let document = parse_schema(&sdl)?;
+        let calls = Arc::new(Calls::of_schema(&document, &app.telemetry.metrics));
         let resolvers = Resolvers {
             telemetry: Arc::clone(&app.telemetry),
             calls: Arc::clone(&calls),
+            is_ours,
         };
         let strict = || {
             let schema = builder().data(app.clone());
@@ -155,7 +158,7 @@ impl Api {
             observed_teller: fast().extension(resolvers).finish(),
             calls,
             groups: Arc::default(),
-            costs: Arc::new(Costs::of_schema(&sdl)?),
+            costs: Arc::new(Costs::of_schema(&document)),
             sdl: sdl.into(),
             busy: Arc::default(),
             app,
@@ -229,27 +232,24 @@ impl Api {
     /// Resolves one message of a subscription that was opened before; nothing if there is nothing to tell.
     async fn tell(&self, message: ToTell<'_>) -> Option<Response> {
         let ToTell {
+            field,
             prepared,
             variables,
             caller,
             stage,
             cause,
         } = message;
-        let resolution = self.app.telemetry.resolution(prepared.field, cause);
+        let resolution = self.app.telemetry.resolution(field, cause);
         let request = prepared.request(variables);
-        let request = request.data(self.scope(caller, resolution.0.notes())).data(stage);
-        let schema = if resolution.0.is_looked_at_closely() {
+        let request = request.data(self.scope(caller, resolution.notes())).data(stage);
+        let schema = if resolution.is_looked_at_closely() {
             &self.observed_teller
         } else {
             &self.teller
         };
         let mut answers = schema.execute_stream(request);
         let limit = self.app.config.limits.operation;
-        let answer = match resolution
-            .0
-            .run(tokio::time::timeout(limit, answers.next()))
-            .await
-        {
+        let answer = match resolution.run(tokio::time::timeout(limit, answers.next())).await {
             Ok(answer) => answer,
             Err(_) => Some(self.out_of_time()),
         };

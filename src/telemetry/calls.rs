@@ -8,11 +8,9 @@ mod count;
 
 use std::collections::HashMap;
 
-use async_graphql::parser::Error;
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
     BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
-    SelectionSet, TypeKind, TypeSystemDefinition,
+    SelectionSet, ServiceDocument, TypeKind, TypeSystemDefinition,
 };
 use async_graphql::{Name, Pos, Positioned};
 
@@ -41,10 +39,6 @@ struct Type {
 pub struct FieldOfType {
     /// Its metrics.
     pub metrics: FieldMetrics,
-    /// Its type's name.
-    pub of_type: String,
-    /// Its own.
-    pub name: String,
     /// `Type.field`.
     pub coordinate: String,
     /// Whether it does more than to read what is there.
@@ -75,18 +69,17 @@ enum Item {
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
 impl Calls {
-    /// Reads a schema's text, and finds the metrics of all its fields.
-    pub fn of_schema(sdl: &str, metrics: &Metrics) -> Result<Self, Error> {
-        let document = parse_schema(sdl)?;
+    /// Reads a schema, and finds the metrics of all its fields.
+    pub fn of_schema(schema: &ServiceDocument, metrics: &Metrics) -> Self {
         let mut kinds = Vec::new();
-        for definition in document.definitions {
+        for definition in &schema.definitions {
             if let TypeSystemDefinition::Type(definition) = definition
                 && matches!(
                     definition.node.kind,
                     TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_)
                 )
             {
-                kinds.push((definition.node.name.node.to_string(), definition.node.kind));
+                kinds.push((definition.node.name.node.to_string(), &definition.node.kind));
             }
         }
         let by_name: HashMap<String, usize> = kinds.iter().map(|(name, _)| name.clone()).zip(0..).collect();
@@ -117,8 +110,6 @@ impl Calls {
                 let of_field = FieldOfType {
                     // An interface's fields are resolved as those of its objects.
                     metrics: metrics.graphql.field(is_object.then_some(name), &field.name.node),
-                    of_type: name.clone(),
-                    name: field.name.node.to_string(),
                     coordinate: format!("{name}.{}", field.name.node),
                     works: is_root(name)
                         || (!is_part_of_page(name, returned) && returns.is_some())
@@ -136,7 +127,7 @@ impl Calls {
         for (of_type, possible) in types.iter_mut().zip(possible) {
             of_type.possible = possible;
         }
-        Ok(Self { types, by_name })
+        Self { types, by_name }
     }
 
     /// A field of the schema.

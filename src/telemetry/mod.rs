@@ -82,12 +82,7 @@ impl Telemetry {
         if failed {
             attributes.push(KeyValue::new("error.type", "database"));
         }
-        NewSpan {
-            name: summary.into(),
-            kind: SpanKind::Client,
-            attributes,
-            links: Vec::new(),
-        }
+        NewSpan::of(SpanKind::Client, summary, attributes)
     }
 
     /// Keys of a loader are about to be loaded together: runs that in a span of its own, if the operation is
@@ -115,15 +110,6 @@ impl Telemetry {
         let rows = load.with_context(context.clone()).await;
         context.span().end();
         rows
-    }
-
-    /// A server's span, of an operation that came by other ways than an HTTP request of its own.
-    pub fn served(&self, parent: &Context, name: &'static str) -> Context {
-        let span = NewSpan {
-            kind: SpanKind::Server,
-            ..NewSpan::internal(name, Vec::new())
-        };
-        self.traces.begin(parent, span)
     }
 
     /// Waits until what was recorded is sent, for a few seconds at most.

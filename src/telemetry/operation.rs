@@ -21,9 +21,6 @@ const SLOW: Duration = Duration::from_secs(1);
 /// Links of one span at most: OpenTelemetry's own limit.
 const LINKS: usize = 128;
 
-/// The codes of errors that are our failure.
-pub const OUR_CODES: [&str; 2] = ["INTERNAL", "SERVER_BUSY"];
-
 /// How an operation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -105,8 +102,8 @@ impl Run {
         part.with_context(self.context.clone()).await
     }
 
-    /// Says in its span how it came out, and ends that.
-    fn end_span(&self, outcome: Outcome) {
+    /// It has come out: its span says so, and ends.
+    pub fn end(&self, outcome: Outcome) {
         let span = self.context.span();
         if let Outcome::ClientError(code) | Outcome::ServerError(code) = outcome {
             span.set_attribute(KeyValue::new("error.type", code));
@@ -166,7 +163,7 @@ impl Telemetry {
     }
 
     /// Begins to resolve one message of a subscription: a trace of its own, linked to what caused the message.
-    pub fn resolution(&self, field: &'static str, cause: Option<SpanContext>) -> Resolution {
+    pub fn resolution(&self, field: &'static str, cause: Option<SpanContext>) -> Run {
         let attributes = vec![
             KeyValue::new("graphql.operation.type", "subscription"),
             KeyValue::new("graphql.selection.field.name", field),
@@ -178,7 +175,7 @@ impl Telemetry {
             closely: self.is_on && self.traces.looks_closely(),
             ..Notes::default()
         };
-        Resolution(Run::new(&context, notes))
+        Run::new(&context, notes)
     }
 
     /// What cannot be read was refused. It counts with queries, which most of it is.
@@ -226,7 +223,7 @@ impl Operation {
             "graphql.processing.database_queries",
             i64::from(queries),
         ));
-        self.run.end_span(outcome);
+        self.run.end(outcome);
     }
 
     fn log(&self, outcome: Outcome, took: Duration) {
@@ -253,16 +250,6 @@ impl Operation {
     }
 }
 
-/// One message of a subscription, while it is resolved.
-pub struct Resolution(pub Run);
-
-impl Resolution {
-    /// It has come out.
-    pub fn end(self, outcome: Outcome) {
-        self.0.end_span(outcome);
-    }
-}
-
 /// Whoever runs now is about to ask a loader: the batch is linked to it.
 pub fn asks_a_loader() {
     Context::map_current(|context| {
@@ -277,7 +264,7 @@ pub fn asks_a_loader() {
 }
 
 /// The name of a kind of operation, as GraphQL writes it.
-pub fn kind_name(kind: OperationType) -> &'static str {
+fn kind_name(kind: OperationType) -> &'static str {
     match kind {
         OperationType::Query => "query",
         OperationType::Mutation => "mutation",

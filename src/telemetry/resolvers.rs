@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::Telemetry;
 use super::calls::Calls;
 use super::metrics::trace_of;
-use super::operation::{OUR_CODES, notes_of};
+use super::operation::notes_of;
 use super::traces::NewSpan;
 
 /// Looks at resolvers one by one.
@@ -28,6 +28,8 @@ pub struct Resolvers {
     pub telemetry: Arc<Telemetry>,
     /// What is known of the fields.
     pub calls: Arc<Calls>,
+    /// Whether an error is our failure, and not the client's.
+    pub is_ours: fn(&ServerError) -> bool,
 }
 
 impl ExtensionFactory for Resolvers {
@@ -51,23 +53,18 @@ impl Extension for Resolvers {
         let Some(field) = field.filter(|_| !info.is_for_introspection) else {
             return next.run(context, info).await;
         };
+        let (of_type, name) = (info.parent_type, info.name);
         let began = Instant::now();
         let traces = &self.telemetry.traces;
         let metrics = &self.telemetry.metrics.graphql;
         let current = Context::current();
-        let spans = || notes_of(&current).map_or(0, |notes| notes.spans.load(Relaxed));
+        let notes = notes_of(&current);
+        let spans = || notes.map_or(0, |notes| notes.spans.load(Relaxed));
         let before = spans();
         let Some(foreseen) = traces.foresee(&current) else {
             let resolved = next.run(context, info).await;
             metrics.resolved(&field.metrics, began.elapsed(), None);
             return resolved;
-        };
-        let attributes = || {
-            vec![
-                KeyValue::new("graphql.selection.field.coordinate", field.coordinate.clone()),
-                KeyValue::new("graphql.selection.field.name", field.name.clone()),
-                KeyValue::new("graphql.selection.field.parent_type", field.of_type.clone()),
-            ]
         };
         let mut waited = false;
         let resolved = {
@@ -83,22 +80,21 @@ impl Extension for Resolvers {
         metrics.resolved(&field.metrics, took, trace_of(&foreseen.context));
         // What was at hand, and all below it, has no span: a list of hundreds would have one each.
         if waited || spans() != before || resolved.is_err() {
-            if let Some(notes) = notes_of(&current) {
+            if let Some(notes) = notes {
                 notes.spans.fetch_add(1, Relaxed);
             }
             let status = match &resolved {
-                Err(error) if is_ours(error) => Status::error("the field failed"),
+                Err(error) if (self.is_ours)(error) => Status::error("the field failed"),
                 _ => Status::Unset,
             };
-            let span = NewSpan::internal(field.coordinate.clone(), attributes());
+            let attributes = vec![
+                KeyValue::new("graphql.selection.field.coordinate", field.coordinate.clone()),
+                KeyValue::new("graphql.selection.field.name", name.to_owned()),
+                KeyValue::new("graphql.selection.field.parent_type", of_type.to_owned()),
+            ];
+            let span = NewSpan::internal(field.coordinate.clone(), attributes);
             traces.record_foreseen(foreseen, span, took, status);
         }
         resolved
     }
-}
-
-/// Whether an error is our failure, and not the client's.
-fn is_ours(error: &ServerError) -> bool {
-    let code = error.extensions.as_ref().and_then(|values| values.get("code"));
-    matches!(code, Some(Value::String(code)) if OUR_CODES.contains(&code.as_str()))
 }

@@ -1,7 +1,6 @@
 //! Spans: recorded where they cost little, and sent by a task that nothing waits for.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -34,7 +33,6 @@ pub struct Traces {
     /// What the database is called in spans, and which it is.
     database: [KeyValue; 2],
     resolver_spans_ratio: f64,
-    asked: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -67,11 +65,11 @@ impl Traces {
                 KeyValue::new("db.namespace", database_name(config)),
             ],
             resolver_spans_ratio: settings.resolver_spans_ratio,
-            asked: AtomicU64::new(0),
         })
     }
 
-    /// Begins a span below `parent`: the answer is a context with it. Without a collector it is the parent, in which there is no span either.
+    /// Begins a span below `parent`: the answer is a context with it. Without a
+    /// collector it is the parent, in which there is no span either.
     pub fn begin(&self, parent: &Context, span: NewSpan) -> Context {
         let Some(on) = &self.on else {
             return parent.clone();
@@ -141,14 +139,10 @@ impl Traces {
     /// Whether the resolvers of the next query are looked at one by one: for as many as are configured, in no
     /// order that clients could be in step with.
     pub fn looks_closely(&self) -> bool {
-        let number = self.asked.fetch_add(1, Ordering::Relaxed);
-        // SplitMix64's mixing; the upper 53 bits as a fraction.
-        let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
+        let chance = u64::from_be_bytes(RandomIdGenerator::default().new_span_id().to_bytes());
+        // The upper 53 bits as a fraction.
         #[expect(clippy::cast_precision_loss, reason = "53 bits are a float's")]
-        let fraction = (mixed >> 11) as f64 / (1_u64 << 53) as f64;
+        let fraction = (chance >> 11) as f64 / (1_u64 << 53) as f64;
         fraction < self.resolver_spans_ratio
     }
 
@@ -193,9 +187,14 @@ pub struct NewSpan {
 impl NewSpan {
     /// A span inside the process.
     pub fn internal(name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) -> Self {
+        Self::of(SpanKind::Internal, name, attributes)
+    }
+
+    /// A span of a kind.
+    pub fn of(kind: SpanKind, name: impl Into<Cow<'static, str>>, attributes: Vec<KeyValue>) -> Self {
         Self {
             name: name.into(),
-            kind: SpanKind::Internal,
+            kind,
             attributes,
             links: Vec::new(),
         }

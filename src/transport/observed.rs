@@ -43,18 +43,16 @@ pub(super) async fn observe(
     let route = route.unwrap_or(OTHER);
     let traceparent = request.headers().get("traceparent").map(HeaderValue::to_str);
     let parent = traces::remote(traceparent.and_then(Result::ok));
-    let span = NewSpan {
-        kind: SpanKind::Server,
-        ..NewSpan::internal(
-            format!("{method} {route}"),
-            vec![
-                KeyValue::new("http.request.method", method),
-                KeyValue::new("http.route", route),
-                // Of an unknown address not even the path is told: it may hold anything.
-                KeyValue::new("url.path", route),
-            ],
-        )
-    };
+    let span = NewSpan::of(
+        SpanKind::Server,
+        format!("{method} {route}"),
+        vec![
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("http.route", route),
+            // Of an unknown address not even the path is told: it may hold anything.
+            KeyValue::new("url.path", route),
+        ],
+    );
     // Whoever looks whether we live is no caller: thousands of such traces a day would tell nothing.
     let context = if route.starts_with("/health/") {
         parent

@@ -10,7 +10,7 @@ use plant_care::clock::Clock;
 use plant_care::config::Config;
 use serde_json::{Value, json};
 
-use super::traceparent;
+use super::{comment_at, traceparent};
 use crate::support::{Dice, Story, TestApp};
 
 /// Counters and gauges of what the members of a story did.
@@ -133,14 +133,7 @@ async fn a_delivery_names_the_trace_of_the_mutation() {
     socket.follow(&story.request, None).await;
     socket.replay().await;
     let (header, trace, _) = traceparent(7);
-    let mutation = "mutation($input: AddCommentInput!) { addComment(input: $input) { userErrors { code } } }";
-    let token = format!("Bearer {}", story.caretaker.token);
-    let headers = [
-        ("authorization", token.as_str()),
-        ("traceparent", header.as_str()),
-    ];
-    let input = json!({ "input": { "careRequestId": story.request, "body": "Hello." } });
-    app.post(&headers, mutation, input).await;
+    comment_at(&app, &story, &header).await;
     socket.told().await;
     socket.assert_heard().await;
     let metrics = app.metrics().await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::traceparent;
+use super::{comment_at, run_at, traceparent};
 use crate::support::collector::{Collector, Seen};
 use crate::support::{Socket, Story, TestApp};
 
@@ -44,14 +44,9 @@ async fn a_request_is_one_trace_from_the_caller_to_the_database() {
     let (app, collector) = observed().await;
     let story = Story::in_progress(&app).await;
     let (header, trace, span) = traceparent(11);
-    let token = format!("Bearer {}", story.owner.token);
-    let headers = [
-        ("authorization", token.as_str()),
-        ("traceparent", header.as_str()),
-    ];
     let query =
         "query Mine { careRequests(first: 5) { edges { node { title caretaker { displayName } } } } }";
-    app.post(&headers, query, json!({})).await;
+    run_at(&app, &story.owner, &header, query, json!({})).await;
     let server = collector
         .span("the request", |seen| seen.trace == trace && seen.kind == SERVER)
         .await;
@@ -102,13 +97,8 @@ async fn a_batch_is_linked_to_the_fields_that_asked() {
     let story = Story::in_progress(&app).await;
     story.water(1).await;
     let (header, trace, _) = traceparent(12);
-    let token = format!("Bearer {}", story.owner.token);
-    let headers = [
-        ("authorization", token.as_str()),
-        ("traceparent", header.as_str()),
-    ];
     let query = "query($id: ID!) { careRequest(id: $id) { owner { id } caretaker { id } } }";
-    app.post(&headers, query, json!({ "id": story.request })).await;
+    run_at(&app, &story.owner, &header, query, json!({ "id": story.request })).await;
     let batch = collector
         .span("the batch", |seen| {
             seen.trace == trace && seen.name == "GraphQL DataLoader Batch User"
@@ -161,14 +151,7 @@ async fn an_event_is_linked_to_what_caused_it_also_on_another_replica() {
     socket.follow(&story.request, None).await;
     socket.replay().await;
     let (header, trace, _) = traceparent(14);
-    let mutation = "mutation($input: AddCommentInput!) { addComment(input: $input) { userErrors { code } } }";
-    let token = format!("Bearer {}", story.caretaker.token);
-    let headers = [
-        ("authorization", token.as_str()),
-        ("traceparent", header.as_str()),
-    ];
-    let input = json!({ "input": { "careRequestId": story.request, "body": "Hello." } });
-    app.post(&headers, mutation, input).await;
+    comment_at(&app, &story, &header).await;
     socket.told().await;
     let event = collector
         .span("the event", |seen| {
@@ -189,22 +172,17 @@ async fn an_event_is_linked_to_what_caused_it_also_on_another_replica() {
 async fn what_fails_on_our_side_is_an_error_and_a_wrong_question_is_not() {
     let (app, collector) = observed().await;
     let member = app.member("Olga").await;
-    let token = format!("Bearer {}", member.token);
     for (number, broken) in [(15, false), (16, true)] {
         if broken {
             app.sql("DROP TABLE comments").await;
         }
         let (header, trace, _) = traceparent(number);
-        let headers = [
-            ("authorization", token.as_str()),
-            ("traceparent", header.as_str()),
-        ];
         let query = if broken {
             "{ node(id: \"Q29tbWVudDowMTllODM4YS0wMGMwLTc0NTAtODQzZS04YTViZWIxNmUxOTM\") { id } }"
         } else {
             "{ nonsense }"
         };
-        let (_, answer) = app.post(&headers, query, json!({})).await;
+        let answer = run_at(&app, &member, &header, query, json!({})).await;
         let operation = collector
             .span("the operation", |seen| {
                 seen.trace == trace && seen.name == "query"

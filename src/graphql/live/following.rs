@@ -33,7 +33,6 @@ pub struct Following {
     pending: Option<Box<Told>>,
     snapshot: Option<Box<Snapshot>>,
     attempts: u8,
-    field: &'static str,
     /// Why it has ended, if it has.
     ended: Option<EndedBy>,
     _counted: (Subscription, Counted),
@@ -44,7 +43,7 @@ impl Drop for Following {
         let mailbox = self.subscriber.seat().mailbox();
         let why = self.ended.unwrap_or_else(|| mailbox.ended_by());
         let telemetry = &self.group.api.app().telemetry;
-        telemetry.metrics.live.ended(self.field, why);
+        telemetry.metrics.live.ended(self.group.field, why);
     }
 }
 
@@ -104,7 +103,6 @@ impl Api {
         self.check(&document).map_err(refused)?;
         let prepared = self.groups().operations.of(&document, &self.calls);
         let prepared = prepared.map_err(refused)?;
-        let field = prepared.field;
         let request = document.request;
         let stage = Stage::open();
         let opening = prepared.request(&request.variables);
@@ -162,6 +160,7 @@ impl Api {
         if let Some(per_second) = plan.latest {
             subscriber.latest(per_second);
         }
+        let counted = (counted, app.telemetry.metrics.live.subscription(group.field));
         let from_snapshot = plan.board.is_some_and(|board| board.from_snapshot);
         Ok(Box::new(Following {
             subscriber,
@@ -169,9 +168,8 @@ impl Api {
             pending: None,
             snapshot: from_snapshot.then(Box::default),
             attempts: 0,
-            field,
             ended: None,
-            _counted: (counted, app.telemetry.metrics.live.subscription(field)),
+            _counted: counted,
         }))
     }
 }
@@ -298,7 +296,7 @@ impl Following {
             .event()
             .filter(|_| self.subscriber.is_live())
             .map(|event| Delivery {
-                field: self.field,
+                field: self.group.field,
                 recorded_at: event.recorded_at,
                 trace: told
                     .cause()

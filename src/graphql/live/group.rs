@@ -36,7 +36,8 @@ pub struct Groups {
 pub(super) struct Group {
     pub api: Api,
     pub board: Option<Board>,
-    pub prepared: Arc<Prepared>,
+    pub field: &'static str,
+    prepared: Arc<Prepared>,
     variables: Variables,
     caller: Caller,
     answers: Mutex<VecDeque<Answer>>,
@@ -143,6 +144,8 @@ impl Groups {
             Ok::<_, Infallible>(Group {
                 api: api.clone(),
                 board: plan.board.clone(),
+                // The control stream's, which nobody can subscribe to, would be none.
+                field: plan.stream.field().unwrap_or_default(),
                 prepared,
                 variables: request.variables.clone(),
                 caller,
@@ -233,6 +236,7 @@ impl Group {
 
     async fn run(&self, told: Told) -> Result<Option<Arc<str>>, Erroneous> {
         let message = ToTell {
+            field: self.field,
             prepared: &self.prepared,
             variables: &self.variables,
             caller: self.caller,

@@ -96,6 +96,8 @@ impl Told {
 
 /// A message of a subscription that is to be resolved.
 pub(super) struct ToTell<'t> {
+    /// Of which subscription.
+    pub field: &'static str,
     pub prepared: &'t Prepared,
     pub variables: &'t Variables,
     pub caller: Caller,

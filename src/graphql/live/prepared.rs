@@ -19,8 +19,6 @@ use crate::telemetry::calls::{Calls, Plan};
 pub(in crate::graphql) struct Prepared {
     /// What it says: its text and the operation's name, hashed.
     pub fingerprint: [u8; 32],
-    /// The name of its one field.
-    pub field: &'static str,
     /// What is run.
     executable: ExecutableDocument,
     /// What is called for each message.
@@ -78,19 +76,12 @@ impl Prepared {
         };
         Ok(Self {
             fingerprint,
-            field: known_field(field.node.name.node.as_str()),
-            plan,
             executable,
+            plan,
             after,
             is_shareable,
         })
     }
-}
-
-/// A subscription's name, as metrics know it; another one is refused by validation.
-fn known_field(name: &str) -> &'static str {
-    const FIELDS: [&str; 3] = ["careEvents", "myFeed", "openCareRequests"];
-    FIELDS.into_iter().find(|field| *field == name).unwrap_or("other")
 }
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
@@ -188,7 +179,7 @@ mod tests {
     use std::time::Duration;
 
     use async_graphql::Request;
-    use async_graphql::parser::parse_query;
+    use async_graphql::parser::{parse_query, parse_schema};
 
     use super::*;
     use crate::config::Config;
@@ -198,7 +189,8 @@ mod tests {
         let parsed = parse_query(query).unwrap();
         let request = Request::new(query);
         let config = Config::from_source(&|_| None).unwrap();
-        let calls = Calls::of_schema(&crate::graphql::sdl(), &Metrics::new(&config)).unwrap();
+        let schema = parse_schema(crate::graphql::sdl()).unwrap();
+        let calls = Calls::of_schema(&schema, &Metrics::new(&config));
         let document = Document {
             request,
             parsed,

@@ -111,7 +111,8 @@ impl Metrics {
                 version: env!("CARGO_PKG_VERSION"),
             })
             .set(1);
-        let metrics = Self {
+        process::register(&mut registry);
+        Self {
             http: Http::register(&mut registry),
             graphql: Graphql::register(&mut registry, config),
             database: DatabaseMetrics::register(&mut registry),
@@ -119,10 +120,8 @@ impl Metrics {
             business: Business::register(&mut registry),
             dropped_spans: dropped.get_or_create_owned(&Signal { signal: "spans" }),
             dependencies,
-            registry: Registry::default(),
-        };
-        process::register(&mut registry);
-        Self { registry, ..metrics }
+            registry,
+        }
     }
 
     /// Everything in the `OpenMetrics` text format.

@@ -42,11 +42,11 @@ impl Collector for Process {
                 stat.resident_pages * PAGE,
             )?;
             if let Some(booted) = booted() {
-                float_gauge(
+                tell(
                     &mut encoder,
                     "process_start_time_seconds",
                     "When the process began, in seconds since 1970",
-                    booted + stat.started_after_boot,
+                    &ConstGauge::new(booted + stat.started_after_boot),
                 )?;
             }
         }
@@ -145,24 +145,18 @@ fn counter(
     help: &str,
     value: f64,
 ) -> Result<(), fmt::Error> {
-    let counter = ConstCounter::new(value);
-    let encoder = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
-    counter.encode(encoder)
+    tell(encoder, name, help, &ConstCounter::new(value))
 }
 
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> Result<(), fmt::Error> {
-    let gauge = ConstGauge::new(value);
-    let encoder = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
-    gauge.encode(encoder)
+    tell(encoder, name, help, &ConstGauge::new(value))
 }
 
-fn float_gauge(
+fn tell(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
-    value: f64,
+    metric: &impl EncodeMetric,
 ) -> Result<(), fmt::Error> {
-    let gauge = ConstGauge::new(value);
-    let encoder = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
-    gauge.encode(encoder)
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
 }

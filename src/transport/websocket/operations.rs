@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::trace::{SpanKind, TraceContextExt as _};
 use slab::Slab;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -20,6 +20,7 @@ use crate::graphql::live::{Following, Step};
 use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
 use crate::telemetry::metrics::Delivery;
+use crate::telemetry::traces::NewSpan;
 use crate::transport::http::negotiate::has_run;
 
 /// The operations of one connection, and the work that is under way for them.
@@ -253,7 +254,10 @@ impl Operations {
 /// Runs a query or mutation, or opens a subscription.
 async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, caller: Caller) -> Outcome {
     let telemetry = Arc::clone(&api.app().telemetry);
-    let span = telemetry.served(&Context::current(), "websocket operation");
+    let span = telemetry.traces.begin(
+        &Context::current(),
+        NewSpan::of(SpanKind::Server, "websocket operation", Vec::new()),
+    );
     let outcome = carry_out(api, mailbox, number, request, caller)
         .with_context(span.clone())
         .await;
