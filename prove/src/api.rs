@@ -122,7 +122,11 @@ impl Api {
 
     /// Registers a member.
     pub async fn member(&self, server: SocketAddr, name: &str) -> Result<Member> {
-        let email = format!("{}.{:x}@example.org", name.to_lowercase(), random());
+        let email = format!(
+            "{}.{:x}@example.org",
+            name.to_lowercase().replace(char::is_whitespace, "."),
+            random()
+        );
         let input = json!({ "email": email, "password": PASSWORD, "displayName": name });
         let fields = "session { accessToken }";
         let payload = self.mutate(server, None, "register", input, fields).await?;

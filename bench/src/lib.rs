@@ -1,0 +1,67 @@
+//! Measures Plant Care beside its peers and beside the limit of what the machine can do.
+//!
+//! | part | what it does |
+//! |---|---|
+//! | [`data`], [`members`] | fill a database with what is asked for, and register who asks |
+
+pub mod data;
+pub mod members;
+
+use clap::{Parser, Subcommand};
+use plant_care_prove::failure::Result;
+use plant_care_prove::harness::{Common, Harness};
+
+use self::data::Size;
+use self::members::Members;
+
+/// Measures Plant Care beside its peers and beside the limit of what the machine can do.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    part: Part,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Starts a server over the benchmark's data and waits: to look at one query by hand.
+    Stand {
+        /// Care requests.
+        #[arg(long, default_value_t = Size::default().requests)]
+        requests: u64,
+    },
+}
+
+/// Does it: what there is to say.
+pub async fn run(cli: Cli) -> Result<String> {
+    let harness = Harness::new(&cli.common).await?;
+    match cli.part {
+        Part::Stand { requests } => stand(&harness, requests).await,
+    }
+}
+
+async fn stand(harness: &Harness, requests: u64) -> Result<String> {
+    let server = harness.server("server").await?;
+    let members = Members::register(&harness.api, server.address).await?;
+    let size = Size {
+        requests,
+        ..Size::default()
+    };
+    data::fill(&harness.database, size).await?;
+    let said = format!(
+        "server http://{}\nprocess {}\ndatabase {}\nowner {}\nwriter {}\nreader {}\ncell {}\n",
+        server.address,
+        server.id()?,
+        harness.database.url(),
+        members.owner.token,
+        members.writer.token,
+        members.reader.token,
+        data::board_cell()?,
+    );
+    std::io::Write::write_all(&mut std::io::stdout(), said.as_bytes())?;
+    tokio::signal::ctrl_c().await?;
+    Ok(String::new())
+}
