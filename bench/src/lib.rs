@@ -2,10 +2,21 @@
 //!
 //! | part | what it does |
 //! |---|---|
-//! | [`data`], [`members`] | fill a database with what is asked for, and register who asks |
+//! | [`data`], [`members`], [`stage`] | fill a database with what is asked for, and register who asks |
+//! | [`servers`], [`limits`] | start what is measured: Plant Care, and the limit |
+//! | [`workloads`] | what is asked of each |
+//! | [`load`], [`usage`], [`rounds`] | ask, and measure what it takes |
 
+pub mod beside;
 pub mod data;
+pub mod limits;
+pub mod load;
 pub mod members;
+pub mod rounds;
+pub mod servers;
+pub mod stage;
+pub mod usage;
+pub mod workloads;
 
 use clap::{Parser, Subcommand};
 use plant_care_prove::failure::Result;
@@ -33,13 +44,19 @@ enum Part {
         #[arg(long, default_value_t = Size::default().requests)]
         requests: u64,
     },
+    /// Measures Plant Care beside the limit alone: the quick look while something is changed.
+    Limit(beside::Options),
+    /// The limit's server.
+    #[command(hide = true)]
+    LimitServer(limits::Options),
 }
 
 /// Does it: what there is to say.
 pub async fn run(cli: Cli) -> Result<String> {
-    let harness = Harness::new(&cli.common).await?;
     match cli.part {
-        Part::Stand { requests } => stand(&harness, requests).await,
+        Part::Stand { requests } => stand(&Harness::new(&cli.common).await?, requests).await,
+        Part::Limit(options) => beside::run(&cli.common, &options).await,
+        Part::LimitServer(options) => limits::serve(options).await.map(|()| String::new()),
     }
 }
 

@@ -1,0 +1,58 @@
+//! One connection that is kept.
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use plant_care_prove::failure::{Failure, Result, fail};
+use tokio::net::TcpStream;
+
+use super::ask::{Ask, Target};
+
+/// A connection that asks.
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    /// Connects, and does some work with the connection.
+    pub async fn with<T, W>(target: &Target, work: impl FnOnce(Self) -> W) -> Result<T>
+    where
+        W: Future<Output = Result<T>>,
+    {
+        let stream = TcpStream::connect(target.address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // One task does both: to wake another for every answer would be work that is not the server's.
+        tokio::select! {
+            done = work(Self { sender }) => done,
+            ended = connection => match ended {
+                Ok(()) => fail(format!("{} closed a connection", target.address)),
+                Err(error) => Err(Failure::from(error)),
+            },
+        }
+    }
+
+    /// Sends a request and reads its answer; a wrong answer is a failure.
+    pub async fn send(&mut self, target: &Target, ask: &Ask) -> Result<Bytes> {
+        let mut request = Request::new(Full::new(ask.body.clone()));
+        *request.method_mut() = ask.method.clone();
+        *request.uri_mut() = ask.path.parse()?;
+        request.headers_mut().clone_from(&ask.headers);
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await?.to_bytes();
+        target.check(status, &body)?;
+        Ok(body)
+    }
+}
+
+/// The answer to a target's first request.
+pub async fn answer(target: &Target) -> Result<Bytes> {
+    Connection::with(target, async |mut connection| {
+        connection.send(target, target.first()).await
+    })
+    .await
+}
