@@ -88,6 +88,7 @@ pub async fn fill(database: &Database, size: Size) -> Result<()> {
         .replace("{comment}", &dialect.id("004", "n.n * 1024 + c.n"))
         .replace("{owner_member}", &dialect.id("001", "n.n % 300 + 8"))
         .replace("{caretaker_member}", &dialect.id("001", "n.n % 7 + 1"))
+        .replace("{day}", if dialect.is_postgres { "date" } else { "text" })
         .replace("{cells}", &cells.join(", "))
         .replace("{places}", &cells.len().to_string())
         .replace("{members}", &MEMBERS.to_string())
