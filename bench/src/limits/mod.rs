@@ -83,6 +83,8 @@ pub async fn serve(options: Options) -> Result<()> {
     let pool = PgPoolOptions::new()
         .min_connections(CONNECTIONS)
         .max_connections(CONNECTIONS)
+        // A look at whether a connection still works would be one more statement for each request.
+        .test_before_acquire(false)
         .connect(&options.database)
         .await?;
     let router = Router::new()
