@@ -1,11 +1,13 @@
 //! What all servers stand on: a database with the benchmark's data, and those who ask.
 
-use plant_care_prove::failure::Result;
+use plant_care_prove::failure::{Failure, Result};
 use plant_care_prove::harness::{Common, Harness};
-use plant_care_prove::processes::Server;
+use plant_care_prove::processes::Program;
 
 use crate::data::{self, OWNER, READER, Size, WRITER};
 use crate::members::Members;
+use crate::servers::{Server, Sink};
+use crate::usage::postmaster;
 
 /// Open requests that are asked for in turn.
 const OPEN: u32 = 1000;
@@ -15,6 +17,10 @@ const OPEN: u32 = 1000;
 pub struct Stage {
     /// The folder, the database, the program.
     pub harness: Harness,
+    /// Plant Care with its telemetry in its default setting: spans go to a collector that accepts them.
+    pub program: Program,
+    /// Postgres's first process.
+    pub postmaster: u32,
     /// Those who ask, by their tokens.
     pub members: Members,
     /// Their ids.
@@ -25,6 +31,7 @@ pub struct Stage {
     pub written: Vec<String>,
     /// The cell of the board.
     pub cell: String,
+    sink: Sink,
 }
 
 /// The ids of those who ask.
@@ -42,14 +49,19 @@ impl Stage {
     /// Prepares a database by a server, which goes on.
     pub async fn set(common: &Common, size: Size) -> Result<(Self, Server)> {
         let harness = Harness::new(common).await?;
-        let server = harness.server("ours").await?;
+        let sink = Sink::start(harness.folder()).await?;
+        let program = harness.program.with("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url);
+        let server = Server::program("ours", &program).await?;
         let members = Members::register(&harness.api, server.address).await?;
         data::fill(&harness.database, size).await?;
         let database = &harness.database;
-        let ids = async |sql: String| database.column::<String>(&sql).await;
         let person = async |name| {
-            let mut found = ids(format!("SELECT id::text FROM users WHERE display_name = '{name}'")).await?;
-            Ok::<_, plant_care_prove::failure::Failure>(found.pop().unwrap_or_default())
+            let sql = format!("SELECT id::text FROM users WHERE display_name = '{name}'");
+            database
+                .column::<String>(&sql)
+                .await?
+                .pop()
+                .ok_or_else(|| Failure::new(format!("{name} is not in the database")))
         };
         let people = People {
             owner: person(OWNER).await?,
@@ -63,15 +75,26 @@ impl Stage {
             "SELECT id::text FROM care_requests WHERE owner_id = '{}' ORDER BY id",
             people.writer
         );
-        let (open, written) = (ids(open).await?, ids(written).await?);
         let stage = Self {
+            program,
+            postmaster: postmaster(database).await?,
             members,
             people,
-            open,
-            written,
+            open: database.column(&open).await?,
+            written: database.column(&written).await?,
             cell: data::board_cell()?,
+            sink,
             harness,
         };
         Ok((stage, server))
+    }
+
+    /// Takes all down; where something failed, the logs stay.
+    pub async fn finish<T>(self, outcome: Result<T>) -> Result<T> {
+        drop(self.sink);
+        let ended = outcome.as_ref().map(|_| serde_json::Value::Null);
+        let ended = ended.map_err(|reason| Failure::new(reason.to_string()));
+        self.harness.finish(ended).await?;
+        outcome
     }
 }

@@ -75,8 +75,8 @@ pub async fn postmaster(database: &Database) -> Result<u32> {
     Err(Failure::new("no process of Postgres is found on this machine"))
 }
 
-/// The processor time of a process and its children, those that have ended included.
-fn family_seconds(parent: u32) -> Result<f64> {
+/// The processor time of a process and its children, in seconds, those that have ended included.
+pub fn family_seconds(parent: u32) -> Result<f64> {
     let own = Stat::read(parent)?;
     let mut ticks = own.ticks + own.ended_ticks;
     for entry in fs::read_dir("/proc")? {
@@ -92,6 +92,12 @@ fn family_seconds(parent: u32) -> Result<f64> {
         }
     }
     Ok(f64::from(ticks) / TICKS_A_SECOND)
+}
+
+/// The processor time of those of this process's children that have ended.
+pub fn ended_children_seconds() -> Result<f64> {
+    let own = Stat::read(std::process::id())?;
+    Ok(f64::from(own.ended_ticks) / TICKS_A_SECOND)
 }
 
 /// What `/proc/PID/stat` says.

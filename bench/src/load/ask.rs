@@ -11,6 +11,8 @@ use memchr::memmem::Finder;
 use plant_care_prove::failure::{Failure, Result, fail};
 use serde_json::Value;
 
+use super::connection::answers;
+
 /// Characters of a wrong answer that are told.
 const TOLD: usize = 600;
 
@@ -90,12 +92,17 @@ impl Target {
 
     /// The next to be sent.
     pub(super) fn next(&self) -> &Ask {
-        &self.asks[self.next.fetch_add(1, Ordering::Relaxed) % self.asks.len()]
+        self.number(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The first.
-    pub(super) fn first(&self) -> &Ask {
-        &self.asks[0]
+    /// The one of a number; after the last comes the first.
+    pub(super) fn number(&self, number: usize) -> &Ask {
+        &self.asks[number % self.asks.len()]
+    }
+
+    /// The answers to so many of its requests, from the first on.
+    pub async fn answers(&self, count: usize) -> Result<Vec<Bytes>> {
+        answers(self, count).await
     }
 
     /// Fails with what an answer says unless it is a right one.

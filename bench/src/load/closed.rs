@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plant_care_prove::failure::{Failure, Result, fail};
-use plant_care_prove::figures::float;
+use plant_care_prove::figures::{Latencies, float, whole};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -23,7 +23,7 @@ pub struct Closed {
 }
 
 /// What was served.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Served {
     /// Answers.
     pub requests: u64,
@@ -33,6 +33,8 @@ pub struct Served {
     pub bytes: u64,
     /// Processor seconds it took.
     pub spent: Spent,
+    /// How long each connection waited for its answers.
+    pub latencies: Latencies,
     /// The server's greatest resident memory meanwhile, in KiB.
     pub peak_kib: Option<u64>,
 }
@@ -45,10 +47,10 @@ impl Served {
 }
 
 /// Answers that one connection was given while it counted.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Counted {
-    requests: u64,
     bytes: u64,
+    waits: Vec<u64>,
 }
 
 /// When it counts.
@@ -73,7 +75,7 @@ impl Closed {
                 Connection::with(&target, |connection| ask(connection, &target, window)).await
             });
         }
-        let mut served = Served::default();
+        let mut total = Counted::default();
         let measured = async {
             sleep_until(window.from).await;
             processes.server.map_or(Ok(()), forget_peak)?;
@@ -91,34 +93,39 @@ impl Closed {
         };
         let counted = async {
             while let Some(counted) = tasks.join_next().await {
-                let Counted { requests, bytes } = counted??;
-                served.requests += requests;
-                served.bytes += bytes;
+                let Counted { bytes, waits } = counted??;
+                total.bytes += bytes;
+                total.waits.extend(waits);
             }
             Ok::<_, Failure>(())
         };
         let ((spent, peak), ()) = tokio::try_join!(measured, counted)?;
-        served.seconds = self.time.as_secs_f64();
-        served.spent = spent;
-        served.peak_kib = peak;
-        if served.requests == 0 {
+        if total.waits.is_empty() {
             return fail(format!("{} answered nothing in {:?}", target.address, self.time));
         }
-        Ok(served)
+        Ok(Served {
+            requests: total.waits.len() as u64,
+            seconds: self.time.as_secs_f64(),
+            bytes: total.bytes,
+            spent,
+            latencies: Latencies::new(total.waits),
+            peak_kib: peak,
+        })
     }
 }
 
 async fn ask(mut connection: Connection, target: &Target, window: Window) -> Result<Counted> {
     let mut counted = Counted::default();
     loop {
+        let asked = Instant::now();
         let answer = connection.send(target, target.next()).await?;
         let now = Instant::now();
         if now >= window.to {
             return Ok(counted);
         }
         if now >= window.from {
-            counted.requests += 1;
             counted.bytes += answer.len() as u64;
+            counted.waits.push(whole((now - asked).as_micros()));
         }
     }
 }

@@ -49,10 +49,14 @@ impl Connection {
     }
 }
 
-/// The answer to a target's first request.
-pub async fn answer(target: &Target) -> Result<Bytes> {
+/// The answers to so many of a target's requests, from the first on; to the first again where there are fewer.
+pub async fn answers(target: &Target, count: usize) -> Result<Vec<Bytes>> {
     Connection::with(target, async |mut connection| {
-        connection.send(target, target.first()).await
+        let mut answers = Vec::new();
+        for number in 0..count {
+            answers.push(connection.send(target, target.number(number)).await?);
+        }
+        Ok(answers)
     })
     .await
 }

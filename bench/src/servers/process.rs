@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use plant_care_prove::processes::get;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use crate::stage::Stage;
+use crate::load::Target;
 
 /// How long one may take until it is ready.
 const START: Duration = Duration::from_mins(1);
@@ -26,8 +26,8 @@ pub struct Process {
 
 impl Process {
     /// Starts a command.
-    pub fn start(name: &str, stage: &Stage, command: &mut Command) -> Result<Self> {
-        let log = stage.harness.folder().join(format!("{name}.log"));
+    pub fn start(name: &str, folder: &Path, command: &mut Command) -> Result<Self> {
+        let log = folder.join(format!("{name}.log"));
         let out = File::options().create(true).append(true).open(&log)?;
         let child = command
             .stdin(Stdio::null())
@@ -43,10 +43,10 @@ impl Process {
     }
 
     /// Starts this program once more, to do something else.
-    pub fn own(name: &str, stage: &Stage, arguments: &[&str]) -> Result<Self> {
+    pub fn own(name: &str, folder: &Path, arguments: &[&str]) -> Result<Self> {
         Self::start(
             name,
-            stage,
+            folder,
             Command::new(std::env::current_exe()?).args(arguments),
         )
     }
@@ -62,6 +62,11 @@ impl Process {
     pub async fn ready(&mut self, address: SocketAddr, path: &str) -> Result<()> {
         self.until(async || matches!(get(address, path).await, Ok(answer) if answer.contains(" 200 ")))
             .await
+    }
+
+    /// Waits until it answers to a request with 200.
+    pub async fn answers(&mut self, target: &Target) -> Result<()> {
+        self.until(async || target.answers(1).await.is_ok()).await
     }
 
     /// Waits until something is so.

@@ -1,17 +1,21 @@
-//! What is asked of each server.
+//! What is measured: each workload gives a section of the report.
+//!
+//! A workload is a variant of [`Workload`] and an arm of [`Workload::run`]; what it gives is its own matter.
 
-mod requests;
+mod curves;
+mod operations;
+mod start;
+mod telemetry;
 
 use clap::ValueEnum;
 use plant_care_prove::failure::Result;
 
-use self::requests::{ours, path};
-use crate::limits::Form;
-use crate::load::Target;
-use crate::servers::{Dialect, Server};
-use crate::stage::Stage;
+use crate::ground::Ground;
+use crate::operations::Operation;
+use crate::report::Section;
+use crate::rounds::Plan;
 
-/// Something to ask of every server.
+/// Something to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Workload {
     /// An owner's 50 requests with plants, caretaker and comments.
@@ -20,41 +24,58 @@ pub enum Workload {
     Board,
     /// One request by its id.
     One,
+    /// Comments, with their events and wake-ups.
+    Write,
+    /// Comments of 50 writers on one request.
+    OneStream,
+    /// The feed with more and less telemetry.
+    Telemetry,
+    /// How long a process takes until it is ready, and what it holds while nobody asks.
+    Start,
+    /// The feed against the number of its rows.
+    Rows,
+    /// One request against how many there are.
+    Size,
 }
 
 impl Workload {
     /// What tables and files call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Feed => "feed",
-            Self::Board => "board",
-            Self::One => "one",
-        }
+    pub fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The ways in which a server can do it; only the limit has several.
-    pub fn forms(self, server: &Server) -> Vec<Option<Form>> {
-        match (server.dialect, self) {
-            (Dialect::Limit, Self::Feed | Self::Board) => Form::ALL.into_iter().map(Some).collect(),
-            _ => vec![None],
-        }
+    /// Whether it compares servers of other makers.
+    pub fn has_peers(self) -> bool {
+        matches!(
+            self,
+            Self::Feed | Self::Board | Self::One | Self::Write | Self::OneStream
+        )
     }
 
-    /// What to ask a server.
-    pub fn target(self, server: &Server, form: Option<Form>, stage: &Stage) -> Result<Target> {
-        let asks = match server.dialect {
-            Dialect::Ours => ours(self, stage)?,
-            Dialect::Limit => path(self, form.unwrap_or(Form::Rows), stage),
-        };
-        Target::new(server.address, asks, self.has())
+    /// Measures it.
+    pub async fn run(self, ground: &Ground, plan: &Pace) -> Result<Section> {
+        let mut section = match self {
+            Self::Feed => operations::run(Operation::Feed, ground, plan.http).await,
+            Self::Board => operations::run(Operation::Board, ground, plan.http).await,
+            Self::One => operations::run(Operation::One, ground, plan.http).await,
+            Self::Write => operations::run(Operation::Write, ground, plan.http).await,
+            Self::OneStream => operations::run(Operation::OneStream, ground, plan.http).await,
+            Self::Telemetry => telemetry::run(ground, plan.http).await,
+            Self::Start => start::run(ground, plan).await,
+            Self::Rows => curves::rows(ground, plan).await,
+            Self::Size => curves::size(ground, plan).await,
+        }?;
+        section.name = self.name();
+        Ok(section)
     }
+}
 
-    /// What every right answer has somewhere.
-    fn has(self) -> &'static str {
-        match self {
-            Self::Feed => "the leaves look fine",
-            Self::Board => "Ficus lyrata",
-            Self::One => "OPEN",
-        }
-    }
+/// How long everything takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Of what is asked over HTTP.
+    pub http: Plan,
+    /// Whether a look is enough: fewer points of a curve, and fewer of everything.
+    pub is_quick: bool,
 }

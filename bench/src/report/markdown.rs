@@ -1,0 +1,125 @@
+//! The report as text.
+
+use std::fmt::Write as _;
+
+use super::{Report, Target};
+
+/// A table.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// The heads of its columns.
+    pub head: Vec<String>,
+    /// Its rows.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these columns and no rows.
+    pub fn new<'a>(head: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            head: head.into_iter().map(ToOwned::to_owned).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// As Markdown, aligned so that it can be read as it is; all columns but the first are figures.
+    pub fn markdown(&self) -> String {
+        let rows: Vec<Vec<String>> = std::iter::once(&self.head)
+            .chain(&self.rows)
+            .map(|row| row.iter().map(|cell| cell.replace('|', "\\|")).collect())
+            .collect();
+        let widths: Vec<usize> = (0..self.head.len())
+            .map(|column| {
+                let cells = rows.iter().filter_map(|row| row.get(column));
+                cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
+            })
+            .collect();
+        let mut text = String::new();
+        for (index, row) in rows.iter().enumerate() {
+            for (column, width) in widths.iter().enumerate() {
+                let cell = row.get(column).map_or("", String::as_str);
+                text.push_str(&if column == 0 {
+                    format!("| {cell:<width$} ")
+                } else {
+                    format!("| {cell:>width$} ")
+                });
+            }
+            text.push_str("|\n");
+            if index == 0 {
+                for (column, width) in widths.iter().enumerate() {
+                    let line = "-".repeat(width - 1);
+                    text.push_str(&if column == 0 {
+                        format!("| {line}- ")
+                    } else {
+                        format!("| {line}: ")
+                    });
+                }
+                text.push_str("|\n");
+            }
+        }
+        text
+    }
+}
+
+impl Report {
+    /// All of it.
+    pub fn markdown(&self) -> String {
+        let mut text = "# Results\n\nWritten by `make bench`; [how to read them](../README.md).\n\n".to_owned();
+        let mut machine = Table::new(["machine", ""]);
+        for (name, value) in &self.machine {
+            machine.row([name.clone(), value.clone()]);
+        }
+        text.push_str(&machine.markdown());
+        text.push_str("\n## Targets\n\n");
+        text.push_str(&self.targets());
+        let mut appendix = String::new();
+        for section in &self.sections {
+            write_to(&mut text, format_args!("\n## {}\n\n{}\n", section.name, section.about));
+            for table in &section.tables {
+                write_to(&mut text, format_args!("\n{}", table.markdown()));
+            }
+            for plot in &section.plots {
+                write_to(&mut text, format_args!("\n![{}]({})\n", plot.title(), plot.file()));
+            }
+            for (title, said) in &section.appendix {
+                write_to(
+                    &mut appendix,
+                    format_args!(
+                        "\n<details><summary>{title}</summary>\n\n```\n{}\n```\n\n</details>\n",
+                        said.trim_end()
+                    ),
+                );
+            }
+        }
+        if !appendix.is_empty() {
+            write_to(&mut text, format_args!("\n## Appendix\n{appendix}"));
+        }
+        text
+    }
+
+    /// What the figures were to be, and are.
+    pub fn targets(&self) -> String {
+        let mut table = Table::new(["target", "wanted", "measured", ""]);
+        for target in self.sections.iter().flat_map(|section| &section.targets) {
+            let Target {
+                figure,
+                wanted,
+                measured,
+                met,
+            } = target;
+            let met = if *met { "met" } else { "**missed**" };
+            table.row([figure.clone(), wanted.clone(), measured.clone(), met.to_owned()]);
+        }
+        table.markdown()
+    }
+}
+
+fn write_to(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    drop(text.write_fmt(arguments));
+}
