@@ -1,6 +1,5 @@
 //! Plant Care beside the limit alone: the quick look while something is changed.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -8,19 +7,18 @@ use plant_care_prove::failure::Result;
 use plant_care_prove::harness::Common;
 
 use crate::data::Size;
+use crate::ground::Ground;
 use crate::load::Closed;
-use crate::rounds::{self, Contender, Measured};
-use crate::servers::Server;
-use crate::stage::Stage;
-use crate::usage::{Processes, postmaster};
-use crate::workloads::Workload;
+use crate::operations::Operation;
+use crate::rounds::Plan;
+use crate::workloads::operations;
 
 /// What, and for how long.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// What is asked.
-    #[arg(value_enum, default_values_t = [Workload::Feed])]
-    workloads: Vec<Workload>,
+    #[arg(value_enum, default_values_t = [Operation::Feed])]
+    operations: Vec<Operation>,
     /// Connections.
     #[arg(long, default_value_t = 16)]
     connections: usize,
@@ -32,60 +30,30 @@ pub struct Options {
     rounds: usize,
 }
 
-/// Measures: a table.
+/// Measures: a table for each operation.
 pub async fn run(common: &Common, options: &Options) -> Result<String> {
-    let (stage, server) = Stage::set(common, Size::default()).await?;
-    let servers = [Server::ours("ours", server)?, Server::limit(&stage).await?];
-    let postmaster = postmaster(&stage.harness.database).await?;
-    let closed = Closed {
-        connections: options.connections,
-        warm_up: Duration::from_millis(300),
-        time: Duration::from_secs_f64(options.seconds),
+    let ground = Ground::prepare(common, Size::default(), &[]).await?;
+    let plan = Plan {
+        rounds: options.rounds,
+        closed: Closed {
+            connections: options.connections,
+            warm_up: Duration::from_millis(300),
+            time: Duration::from_secs_f64(options.seconds),
+        },
+        open: Duration::from_secs_f64(options.seconds),
     };
-    let mut said = String::new();
-    for workload in &options.workloads {
-        let mut contenders = Vec::new();
-        for server in &servers {
-            for form in workload.forms(server) {
-                contenders.push(Contender {
-                    name: form.map_or(server.name.clone(), |form| format!("limit {}", form.name())),
-                    target: workload.target(server, form, &stage)?,
-                    processes: Processes {
-                        server: Some(server.process),
-                        postmaster,
-                    },
-                });
-            }
-        }
-        let measured = rounds::run(&contenders, closed, options.rounds).await?;
-        write!(said, "{}", table(workload.name(), &measured))?;
-    }
-    drop(servers);
-    stage.harness.finish(Ok(serde_json::Value::Null)).await?;
-    Ok(said)
+    let measured = tables(&ground, &options.operations, plan).await;
+    ground.finish(measured).await
 }
 
-fn table(name: &str, measured: &[Measured]) -> String {
-    let mut table =
-        format!("{name:<16} requests/s      min      max   bytes  | ms/request: server postgres generator\n");
-    for measured in measured {
-        let rate = measured.spread(crate::load::closed::Served::rate);
-        let bytes = measured.spread(|served| {
-            plant_care_prove::figures::float(served.bytes)
-                / plant_care_prove::figures::float(served.requests)
-        });
-        let line = format!(
-            "{:<16} {:>10.1} {:>8.1} {:>8.1} {:>7.0}  | {:>18.3} {:>8.3} {:>9.3}\n",
-            measured.name,
-            rate.median,
-            rate.min,
-            rate.max,
-            bytes.median,
-            measured.cost(|served| served.spent.server).median,
-            measured.cost(|served| served.spent.postgres).median,
-            measured.cost(|served| served.spent.generator).median,
-        );
-        table.push_str(&line);
+async fn tables(ground: &Ground, operations: &[Operation], plan: Plan) -> Result<String> {
+    let mut said = String::new();
+    for operation in operations {
+        let section = operations::run(*operation, ground, plan).await?;
+        said.push_str(&format!("\n{}\n\n", operation.name()));
+        for table in &section.tables {
+            said.push_str(&table.markdown());
+        }
     }
-    table
+    Ok(said)
 }

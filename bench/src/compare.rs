@@ -67,9 +67,9 @@ impl Done {
 async fn done(operation: Operation, contender: &Contender, database: &Database) -> Result<Done> {
     let before = Written::count(database).await?;
     let answers = match &contender.drive {
-        Drive::Http { target, dialect, .. } => {
+        Drive::Http { target, .. } => {
             let count = if operation.writes() { 1 } else { ANSWERS };
-            let shape = neutral::shape(operation, *dialect);
+            let shape = neutral::shape(operation);
             let answers = target.answers(count).await?;
             let neutral = answers.iter().map(|answer| neutral::answer(shape, answer));
             neutral.collect::<Result<Vec<_>>>()?

@@ -10,7 +10,7 @@ use crate::load::closed::Served;
 use crate::load::{Closed, Open, Target};
 use crate::operations::Operation;
 use crate::pgbench::{Pace, Pgbench};
-use crate::servers::{Dialect, Server};
+use crate::servers::Server;
 use crate::stage::Stage;
 use crate::usage::Processes;
 
@@ -43,8 +43,6 @@ pub enum Drive {
     Http {
         /// What it is asked.
         target: Target,
-        /// How its answers are written.
-        dialect: Dialect,
         /// Its process and Postgres's.
         processes: Processes,
     },
@@ -61,19 +59,25 @@ impl Contender {
         role: Role,
         stage: &Stage,
     ) -> Result<Self> {
+        let target = operation.target(server, form, stage)?;
         let name = &server.name;
-        Ok(Self {
-            name: form.map_or_else(|| name.clone(), |form| format!("{name}: {}", form.name())),
+        let name = form.map_or_else(|| name.clone(), |form| format!("{name}: {}", form.name()));
+        Ok(Self::asked(name, role, target, server, stage))
+    }
+
+    /// A server with what it is asked.
+    pub fn asked(name: String, role: Role, target: Target, server: &Server, stage: &Stage) -> Self {
+        Self {
+            name,
             role,
             drive: Drive::Http {
-                target: operation.target(server, form, stage)?,
-                dialect: server.dialect,
+                target,
                 processes: Processes {
                     server: Some(server.process),
                     postmaster: stage.postmaster,
                 },
             },
-        })
+        }
     }
 
     /// Measures it by connections that ask again when they were answered.

@@ -13,7 +13,7 @@ use super::{Answer, Data, Form, Json};
 pub(super) const LATERAL: &str = include_str!("board_lateral.sql");
 pub(super) const NESTED: &str = include_str!("board_nested.sql");
 
-const REQUESTS: &str = "SELECT id, title, starts_on, ends_on, approx_cell FROM care_requests
+pub(super) const REQUESTS: &str = "SELECT id, title, starts_on, ends_on, approx_cell FROM care_requests
     WHERE status = 'OPEN' AND latitude_e6 BETWEEN $1 AND $2 AND longitude_e6 BETWEEN $3 AND $4
     ORDER BY id DESC LIMIT 50";
 

@@ -15,9 +15,9 @@ use super::{Answer, Data, Form, Json};
 pub(super) const LATERAL: &str = include_str!("feed_lateral.sql");
 pub(super) const NESTED: &str = include_str!("feed_nested.sql");
 
-const REQUESTS: &str = "SELECT id, caretaker_id, title, status, starts_on, ends_on
+pub(super) const REQUESTS: &str = "SELECT id, caretaker_id, title, status, starts_on, ends_on
     FROM care_requests WHERE owner_id = $1 ORDER BY id DESC LIMIT $2";
-const COMMENTS: &str = "SELECT asked.id, comment.body, comment.created_at, author.display_name
+pub(super) const COMMENTS: &str = "SELECT asked.id, comment.body, comment.created_at, author.display_name
     FROM unnest($1::uuid[]) asked (id)
     CROSS JOIN LATERAL (
         SELECT id, author_id, body, created_at FROM comments

@@ -11,6 +11,7 @@
 mod board;
 mod feed;
 mod one;
+mod plans;
 mod rows;
 
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ use plant_care_prove::failure::{Failure, Result};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgPoolOptions;
 use tokio::net::TcpListener;
+
+pub use self::plans::plans;
 
 /// As many connections to the database as the server has.
 const CONNECTIONS: u32 = 20;
@@ -65,17 +68,6 @@ impl Form {
             Self::Rows => "rows",
         }
     }
-}
-
-/// The statements whose plans are shown, with parameters that fit the benchmark's data: a form's name, the statement,
-/// and how to name its parameters' values in order.
-pub fn statements() -> [(&'static str, &'static str); 4] {
-    [
-        ("feed, lateral", feed::LATERAL),
-        ("feed, nested", feed::NESTED),
-        ("board, lateral", board::LATERAL),
-        ("board, nested", board::NESTED),
-    ]
 }
 
 /// Serves until the process ends.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-const PLANTS: &str = "SELECT link.care_request_id, plant.name, plant.species_text
+pub(super) const PLANTS: &str = "SELECT link.care_request_id, plant.name, plant.species_text
     FROM care_request_plants link JOIN plants plant ON plant.id = link.plant_id
     WHERE link.care_request_id = ANY($1) ORDER BY link.care_request_id, link.position";
 

@@ -11,7 +11,7 @@ use plant_care_prove::failure::{Failure, Result, fail};
 use serde_json::{Map, Value, json};
 
 pub use self::diff::first_difference;
-pub use self::shapes::{graphile_shape, shape};
+pub use self::shapes::shape;
 
 /// What a part of an answer is.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +32,6 @@ pub enum Shape {
     List(&'static Shape),
     /// A connection: `edges` with a `node` each.
     Edges(&'static Shape),
-    /// A connection with `nodes` instead.
-    Nodes(&'static Shape),
-    /// An object with one key that stands for what is below it.
-    Through(&'static str, &'static Shape),
 }
 
 /// A server's whole answer, neutral.
@@ -83,8 +79,6 @@ fn neutral(shape: &Shape, value: &Value, path: &str) -> Result<Value> {
             };
             items.iter().enumerate().map(node).collect()
         }
-        Shape::Nodes(shape) => neutral(&Shape::List(shape), only(value, "nodes", path)?, path),
-        Shape::Through(key, shape) => neutral(shape, only(value, key, path)?, path),
     }
 }
 

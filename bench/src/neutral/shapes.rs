@@ -1,7 +1,7 @@
 //! What the answers to the documents of `bench/queries` are made of.
 
-use super::Shape::{self, Day, Edges, Id, List, Maybe, Moment, Nodes, Object, Text, Through};
-use crate::workloads::Workload;
+use super::Shape::{self, Day, Edges, Id, List, Maybe, Moment, Object, Text};
+use crate::operations::Operation;
 
 const PERSON: Shape = Object(&[("displayName", Text)]);
 const PLANT: Shape = Object(&[("name", Text), ("speciesText", Maybe(&Text))]);
@@ -43,3 +43,18 @@ const ONE: Shape = Object(&[(
         ("endsOn", Day),
     ]),
 )]);
+
+const WRITE: Shape = Object(&[(
+    "addComment",
+    Object(&[("comment", Object(&[("body", Text), ("author", PERSON)]))]),
+)]);
+
+/// What the answer to an operation is made of.
+pub fn shape(operation: Operation) -> &'static Shape {
+    match operation {
+        Operation::Feed => &FEED,
+        Operation::Board => &BOARD,
+        Operation::One => &ONE,
+        Operation::Write | Operation::OneStream => &WRITE,
+    }
+}

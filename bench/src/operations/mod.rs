@@ -1,5 +1,6 @@
 //! What is asked of servers: GraphQL operations, as each kind of server takes them.
 
+mod graphile;
 mod ours;
 mod peers;
 
@@ -59,9 +60,22 @@ impl Operation {
         Target::new(server.address, self.asks(server.dialect, form, stage)?, self.has())
     }
 
+    /// What to ask Plant Care, or the limit, for a page of the feed with so many requests.
+    pub fn page(rows: u64, server: &Server, form: Option<Form>, stage: &Stage) -> Result<Target> {
+        let ask = match server.dialect {
+            Dialect::Limit => {
+                let (form, viewer) = (form.map_or("", Form::name), &stage.people.owner);
+                Ask::get(format!("/feed/{form}?viewer={viewer}&first={rows}"))
+            }
+            _ => ours::page(rows, stage),
+        };
+        Target::new(server.address, [ask], Self::Feed.has())
+    }
+
     fn asks(self, dialect: Dialect, form: Option<Form>, stage: &Stage) -> Result<Vec<Ask>> {
         match dialect {
             Dialect::Ours => ours::asks(self, stage),
+            Dialect::Graphile => Ok(graphile::asks(self, stage)),
             Dialect::Peer => Ok(peers::asks(self, stage)),
             Dialect::Limit => self.paths(form, stage),
         }

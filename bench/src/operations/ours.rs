@@ -13,11 +13,7 @@ use crate::load::Ask;
 use crate::stage::Stage;
 
 pub(super) fn asks(operation: Operation, stage: &Stage) -> Result<Vec<Ask>> {
-    let document = operation.document();
-    let ask = |member: &Member, variables: Value| {
-        Ask::post("/graphql", &json!({ "query": document, "variables": variables }))
-            .header(AUTHORIZATION, &format!("Bearer {}", member.token))
-    };
+    let ask = |member: &Member, variables: Value| ask(member, operation.document(), &variables);
     let members = &stage.members;
     match operation {
         Operation::Feed => Ok(vec![ask(&members.owner, json!({}))]),
@@ -35,6 +31,19 @@ pub(super) fn asks(operation: Operation, stage: &Stage) -> Result<Vec<Ask>> {
             operation.written(stage).iter().map(comment).collect()
         }
     }
+}
+
+/// A page of the feed with so many requests.
+pub(super) fn page(rows: u64, stage: &Stage) -> Ask {
+    let document = Operation::Feed
+        .document()
+        .replace("first: 50)", &format!("first: {rows})"));
+    ask(&stage.members.owner, &document, &json!({}))
+}
+
+fn ask(member: &Member, document: &str, variables: &Value) -> Ask {
+    Ask::post("/graphql", &json!({ "query": document, "variables": variables }))
+        .header(AUTHORIZATION, &format!("Bearer {}", member.token))
 }
 
 /// A request's id as Plant Care tells it: a mark of its type and the key.

@@ -1,7 +1,5 @@
 //! The report as text.
 
-use std::fmt::Write as _;
-
 use super::{Report, Target};
 
 /// A table.
@@ -102,6 +100,18 @@ impl Report {
         text
     }
 
+    /// The tables alone, to be read at once.
+    pub fn summary(&self) -> String {
+        let mut text = String::new();
+        for section in &self.sections {
+            for table in &section.tables {
+                write_to(&mut text, format_args!("\n{}\n\n{}", section.name, table.markdown()));
+            }
+        }
+        write_to(&mut text, format_args!("\n{}", self.targets()));
+        text
+    }
+
     /// What the figures were to be, and are.
     pub fn targets(&self) -> String {
         let mut table = Table::new(["target", "wanted", "measured", ""]);
@@ -120,6 +130,5 @@ impl Report {
 }
 
 fn write_to(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    drop(text.write_fmt(arguments));
+    text.push_str(&arguments.to_string());
 }

@@ -20,6 +20,8 @@ pub enum Dialect {
     Ours,
     /// Its schema, with plain ids and a header that names the viewer.
     Peer,
+    /// PostGraphile's: its own documents, with plain ids.
+    Graphile,
     /// The limit's: paths.
     Limit,
 }
@@ -37,6 +39,8 @@ pub struct Server {
     pub process: u32,
     /// Whether it writes comments.
     pub writes: bool,
+    /// Where it tells its metrics, where it does.
+    pub management: Option<SocketAddr>,
     _running: Running,
 }
 
@@ -56,6 +60,7 @@ impl Server {
             address: server.address,
             process: server.id()?,
             writes: true,
+            management: Some(server.management),
             _running: Running::Ours { _server: server },
         })
     }
@@ -95,6 +100,7 @@ impl Server {
             address,
             process: process.id()?,
             writes,
+            management: None,
             _running: Running::Other { _process: process },
         })
     }

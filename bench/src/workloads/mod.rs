@@ -3,8 +3,9 @@
 //! A workload is a variant of [`Workload`] and an arm of [`Workload::run`]; what it gives is its own matter.
 
 mod curves;
-mod operations;
+pub mod operations;
 mod start;
+mod statements;
 mod telemetry;
 
 use clap::ValueEnum;

@@ -13,12 +13,12 @@ use crate::pgbench::Pgbench;
 use crate::report::{Bar, Plot, Section, Table, Target, figure};
 use crate::rounds::{self, Contender, Drive, Measured, Plan, Role};
 use crate::servers::Server;
-use crate::usage::Processes;
 
 /// Who write at once on one stream.
 const WRITERS: usize = 50;
 
-pub(super) async fn run(operation: Operation, ground: &Ground, mut plan: Plan) -> Result<Section> {
+/// Compares what all answer, measures them in rounds, and how long clients wait at half of each one's own rate.
+pub async fn run(operation: Operation, ground: &Ground, mut plan: Plan) -> Result<Section> {
     if operation == Operation::OneStream {
         plan.closed.connections = WRITERS;
     }

@@ -1,0 +1,87 @@
+//! The feed with more and less telemetry: what watching costs.
+
+use plant_care_prove::failure::Result;
+use serde_json::json;
+
+use super::operations::data;
+use crate::ground::Ground;
+use crate::load::closed::Served;
+use crate::operations::Operation;
+use crate::report::{Bar, Plot, Section, Table, Target, figure};
+use crate::rounds::{self, Contender, Measured, Plan, Role};
+use crate::servers::Server;
+
+const OFF: &str = "off";
+const DEFAULT: &str = "default";
+const ALL: &str = "every resolver's spans";
+
+pub(super) async fn run(ground: &Ground, plan: Plan) -> Result<Section> {
+    let stage = &ground.stage;
+    let plain = &stage.harness.program;
+    let servers = [
+        (Role::Limit, Server::program(OFF, &plain.with("ENABLE_OBSERVABILITY", "false")).await?),
+        (Role::Peer, Server::program("metrics only", plain).await?),
+        (Role::Ours, Server::program(DEFAULT, &stage.program).await?),
+        (
+            Role::Peer,
+            Server::program(ALL, &stage.program.with("RESOLVER_SPANS_RATIO", "1")).await?,
+        ),
+    ];
+    let contenders: Vec<Contender> = servers
+        .iter()
+        .map(|(role, server)| Contender::http(Operation::Feed, server, None, *role, stage))
+        .collect::<Result<_>>()?;
+    let measured = rounds::run(&contenders, plan).await?;
+    let targets = [(DEFAULT, 15.0), (ALL, 40.0)].into_iter().filter_map(|(name, most)| {
+        let cost = cost(named(&measured, name)?, &measured)?;
+        Some(Target::below(format!("telemetry, {name}: % of throughput"), most, cost))
+    });
+    Ok(Section {
+        about: "The feed by servers that differ in their telemetry alone. `off` has no extension registered, `metrics only` \
+                no collector; `default` sends spans to a collector that accepts them, with the usual ratios; the last \
+                looks at the resolvers of every query."
+            .to_owned(),
+        tables: vec![table(&measured)],
+        plots: vec![Plot::Bars {
+            file: "telemetry".to_owned(),
+            title: "telemetry: requests a second of the feed".to_owned(),
+            bars: measured
+                .iter()
+                .map(|measured| Bar {
+                    name: measured.name.clone(),
+                    role: measured.role,
+                    spread: measured.rate(),
+                })
+                .collect(),
+        }],
+        targets: targets.collect(),
+        data: json!({ "servers": measured.iter().map(data).collect::<Vec<_>>() }),
+        ..Section::default()
+    })
+}
+
+fn named<'a>(measured: &'a [Measured], name: &str) -> Option<&'a Measured> {
+    measured.iter().find(|measured| measured.name == name)
+}
+
+/// The share of the throughput without telemetry that is lost, in hundredths.
+fn cost(one: &Measured, measured: &[Measured]) -> Option<f64> {
+    Some((1.0 - one.ratio(named(measured, OFF)?).median) * 100.0)
+}
+
+fn table(measured: &[Measured]) -> Table {
+    let mut table = Table::new(["telemetry", "requests/s", "min–max", "costs %", "server ms", "Postgres ms"]);
+    for one in measured {
+        let rate = one.rate();
+        let spent = |seconds: fn(&Served) -> f64| figure(one.cost(seconds).median);
+        table.row([
+            one.name.clone(),
+            figure(rate.median),
+            format!("{}–{}", figure(rate.min), figure(rate.max)),
+            cost(one, measured).map_or_else(String::new, |cost| format!("{cost:.1}")),
+            spent(|served| served.spent.server),
+            spent(|served| served.spent.postgres),
+        ]);
+    }
+    table
+}
