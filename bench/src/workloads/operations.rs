@@ -59,7 +59,12 @@ fn about(operation: Operation, connections: usize) -> String {
              requests themselves"
         }
     };
-    format!("{what}. {connections} connections.")
+    let waits = if operation == Operation::OneStream {
+        ""
+    } else {
+        " Waits are those at half of each one's own rate, counted from when each request was to be sent."
+    };
+    format!("{what}. {connections} connections.{waits}")
 }
 
 /// Plant Care first: what others answer is compared with its answers.
