@@ -31,5 +31,6 @@ INSERT INTO stream_entries (stream, seq, event_id, level, access_version)
         (:feed, :feed_seq::bigint, :event::uuid, 'NOTICE', :feed_version::bigint);
 COMMIT;
 \if :notify
-SELECT pg_notify('plant_care_wake', format(E'1 pgbench\nm %s %s\nm %s %s', :care::text, :care_seq::text, :feed::text, :feed_seq::text));
+SELECT pg_notify('plant_care_wake', format(E'1 pgbench\nm %s %s\nm %s %s',
+    :care::text, :care_seq::text, :feed::text, :feed_seq::text));
 \endif
