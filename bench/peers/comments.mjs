@@ -57,7 +57,8 @@ export async function addComment(viewer, careRequestId, body) {
     await ask(
       'insert-entries',
       `INSERT INTO stream_entries (stream, seq, event_id, level, access_version)
-       SELECT name, seq, $1, 'NOTICE', version FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS e (name, seq, version)`,
+       SELECT name, seq, $1, 'NOTICE', version
+       FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS e (name, seq, version)`,
       [event, names, sequences, heads.map((head) => head.version)],
     );
     return { comment, moved: names.map((name, n) => `m ${name} ${sequences[n]}`) };

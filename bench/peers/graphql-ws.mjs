@@ -6,7 +6,7 @@ import { graphql } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { follow, publish } from './follow.mjs';
-import { endWith, HOST, PORT, typeDefs } from './process.mjs';
+import { HOST, PORT, typeDefs } from './process.mjs';
 import { resolvers } from './resolvers.mjs';
 import { BOARD, careTopic, caughtUp, message, viewerOf } from './streams.mjs';
 
@@ -35,13 +35,9 @@ const http = createServer(async (request, response) => {
   const result = await graphql({ schema, source: body.query, variableValues: body.variables });
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result));
 });
-const sockets = useServer(
+useServer(
   { schema, context: ({ connectionParams }) => ({ viewer: viewerOf(connectionParams?.authorization) }) },
   new WebSocketServer({ server: http, path: '/graphql' }),
 );
 
 http.listen(PORT, HOST);
-endWith(async () => {
-  await sockets.dispose();
-  http.closeAllConnections();
-});

@@ -4,10 +4,9 @@
 // where their cache is off, and a feed then takes half as much processor time again: `LOADERS=own` shows it.
 import Fastify from 'fastify';
 import mercurius from 'mercurius';
-import { pool } from './database.mjs';
 import { createLoaders } from './loaders.mjs';
 import { loaders } from './mercurius-loaders.mjs';
-import { endWith, HOST, PORT, typeDefs } from './process.mjs';
+import { HOST, PORT, typeDefs } from './process.mjs';
 import { related, resolvers } from './resolvers.mjs';
 import { BOARD, careTopic, caughtUp, message, viewerOf } from './streams.mjs';
 
@@ -50,7 +49,3 @@ app.post('/publish', (request, reply) => {
 });
 
 await app.listen({ host: HOST, port: PORT });
-endWith(async () => {
-  await app.close();
-  await pool.end();
-});

@@ -10,7 +10,7 @@ import { grafserv } from 'postgraphile/grafserv/node';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { extendSchema } from 'postgraphile/utils';
 import { square } from './near.mjs';
-import { endWith, HOST, PORT } from './process.mjs';
+import { HOST, PORT } from './process.mjs';
 
 const connectionString = process.env.DATABASE_URL;
 
@@ -90,8 +90,3 @@ const server = createServer();
 const serv = pgl.createServ(grafserv);
 await serv.addTo(server);
 server.listen(PORT, HOST);
-endWith(async () => {
-  server.close();
-  server.closeAllConnections();
-  await pgl.release();
-});

@@ -2,9 +2,8 @@
 import { createServer } from 'node:http';
 import { useGraphQlJit } from '@envelop/graphql-jit';
 import { createSchema, createYoga } from 'graphql-yoga';
-import { pool } from './database.mjs';
 import { createLoaders } from './loaders.mjs';
-import { endWith, HOST, PORT, typeDefs } from './process.mjs';
+import { HOST, PORT, typeDefs } from './process.mjs';
 import { related, resolvers } from './resolvers.mjs';
 
 const yoga = createYoga({
@@ -17,8 +16,3 @@ const yoga = createYoga({
 
 const server = createServer(yoga);
 server.listen(PORT, HOST);
-endWith(async () => {
-  server.close();
-  server.closeAllConnections();
-  await pool.end();
-});
