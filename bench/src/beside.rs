@@ -1,5 +1,6 @@
 //! Plant Care beside the limit alone: the quick look while something is changed.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use crate::data::Size;
 use crate::ground::Ground;
 use crate::load::Closed;
 use crate::operations::Operation;
+use crate::report::Table;
 use crate::rounds::Plan;
 use crate::workloads::operations;
 
@@ -50,10 +52,8 @@ async fn tables(ground: &Ground, operations: &[Operation], plan: Plan) -> Result
     let mut said = String::new();
     for operation in operations {
         let section = operations::run(*operation, ground, plan).await?;
-        said.push_str(&format!("\n{}\n\n", operation.name()));
-        for table in &section.tables {
-            said.push_str(&table.markdown());
-        }
+        let tables: Vec<String> = section.tables.iter().map(Table::markdown).collect();
+        write!(said, "\n{}\n\n{}", operation.name(), tables.concat())?;
     }
     Ok(said)
 }

@@ -123,14 +123,21 @@ mod tests {
     fn another_answer_is_told_with_its_place() {
         let ours = done(vec![json!({ "a": 1 }), json!({ "a": 2 })], 2);
         let theirs = done(vec![json!({ "a": 1 }), json!({ "a": 3 })], 2);
-        assert_eq!(ours.differs_from(&theirs).unwrap(), "in answer 2, data.a is 2 and 3");
+        assert_eq!(
+            ours.differs_from(&theirs).unwrap(),
+            "in answer 2, data.a is 2 and 3"
+        );
         assert_eq!(ours.differs_from(&ours), None);
     }
 
     #[test]
     fn less_work_is_told_also_of_those_that_do_not_answer() {
         let ours = done(vec![json!({ "a": 1 })], 2);
-        assert!(ours.differs_from(&done(vec![], 1)).unwrap().contains("entries: 1"));
+        assert!(
+            ours.differs_from(&done(vec![], 1))
+                .unwrap()
+                .contains("entries: 1")
+        );
         assert_eq!(ours.differs_from(&done(vec![], 2)), None);
     }
 }

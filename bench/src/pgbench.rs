@@ -75,13 +75,19 @@ impl Pgbench {
             .arg(format!("--log-prefix={}", self.folder.join("log").display()))
             .arg(format!("--client={clients}"))
             .arg(format!("--jobs={}", clients.min(2)))
-            .args(self.variables.iter().map(|variable| format!("--define={variable}")));
+            .args(
+                self.variables
+                    .iter()
+                    .map(|variable| format!("--define={variable}")),
+            );
         match pace {
             Pace::Closed(time) => command.arg(whole_seconds(time)),
             Pace::Open(rate, time) => command.arg(format!("--rate={rate}")).arg(whole_seconds(time)),
             Pace::Once => command.arg("--transactions=1"),
         };
-        command.args([OsStr::new("--file"), self.script.as_os_str()]).arg(&self.database);
+        command
+            .args([OsStr::new("--file"), self.script.as_os_str()])
+            .arg(&self.database);
         let spent = || {
             Ok::<_, Failure>(Spent {
                 server: 0.0,
@@ -97,7 +103,8 @@ impl Pgbench {
         ensure(output.status.success(), || {
             format!("pgbench ended with {}: {complained}", output.status)
         })?;
-        let (requests, rate) = summary(&said).ok_or_else(|| Failure::new(format!("pgbench: {said}{complained}")))?;
+        let (requests, rate) =
+            summary(&said).ok_or_else(|| Failure::new(format!("pgbench: {said}{complained}")))?;
         let served = Served {
             requests,
             seconds: float(requests) / rate,

@@ -31,6 +31,8 @@ pub struct Stage {
     pub written: Vec<String>,
     /// The cell of the board.
     pub cell: String,
+    /// What there is.
+    pub size: Size,
     sink: Sink,
 }
 
@@ -83,6 +85,7 @@ impl Stage {
             open: database.column(&open).await?,
             written: database.column(&written).await?,
             cell: data::board_cell()?,
+            size,
             sink,
             harness,
         };

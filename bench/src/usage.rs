@@ -189,7 +189,7 @@ mod tests {
         let own = std::process::id();
         let block = vec![1_u8; 64 << 20];
         let high = peak_kib(own).unwrap();
-        assert!(high > 64 << 10 && block.iter().any(|byte| *byte == 1));
+        assert!(high > 64 << 10 && block.contains(&1));
         drop(block);
         forget_peak(own).unwrap();
         assert!(peak_kib(own).unwrap() < high - (32 << 10));

@@ -93,8 +93,7 @@ async fn measure(ground: &Ground, workloads: &[Workload], options: &Options) -> 
     for workload in workloads {
         say(&workload.name());
         let section = workload.run(ground, &options.pace()).await;
-        let section =
-            section.map_err(|reason| Failure::new(format!("{}: {reason}", workload.name())))?;
+        let section = section.map_err(|reason| Failure::new(format!("{}: {reason}", workload.name())))?;
         report.sections.push(section);
     }
     Ok(report)

@@ -159,7 +159,10 @@ async fn ask(mut connection: Connection, shared: &Shared) -> Result<Vec<Waited>>
         if let Ok(permit) = shared.due.acquire().await {
             permit.forget();
         }
-        let Some(due) = shared.schedule.moment(shared.next.fetch_add(1, Ordering::Relaxed)) else {
+        let Some(due) = shared
+            .schedule
+            .moment(shared.next.fetch_add(1, Ordering::Relaxed))
+        else {
             return Ok(waited);
         };
         connection.send(&shared.target, shared.target.next()).await?;

@@ -86,10 +86,7 @@ fn object(keys: &[(&str, Shape)], value: &Value, path: &str) -> Result<Value> {
     let Value::Object(map) = value else {
         return wrong(value, path, "an object");
     };
-    if let Some(other) = map
-        .keys()
-        .find(|key| !keys.iter().any(|(asked, _)| asked == key))
-    {
+    if let Some(other) = map.keys().find(|key| !keys.iter().any(|(asked, _)| asked == key)) {
         return fail(format!("{path}.{other} was not asked for"));
     }
     let mut found = Map::new();

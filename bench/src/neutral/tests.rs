@@ -76,10 +76,7 @@ fn another_value_order_or_number_is_a_difference() {
     let order = difference(|node| node["plants"].as_array_mut().unwrap().reverse());
     assert!(order.unwrap().starts_with("data.careRequests[0].plants[0].name"));
     let fewer = difference(|node| drop(node["plants"].as_array_mut().unwrap().pop()));
-    assert_eq!(
-        fewer.unwrap(),
-        "data.careRequests[0].plants has 2 entries and 1"
-    );
+    assert_eq!(fewer.unwrap(), "data.careRequests[0].plants has 2 entries and 1");
     let hidden = difference(|node| node["caretaker"] = Value::Null);
     assert!(hidden.unwrap().starts_with("data.careRequests[0].caretaker is"));
 }

@@ -1,4 +1,4 @@
-//! Operations as PostGraphile takes them: its own documents for the same answers, with the viewer as a variable.
+//! Operations as `PostGraphile` takes them: its own documents for the same answers, with the viewer as a variable.
 
 use serde_json::{Value, json};
 

@@ -57,7 +57,11 @@ impl Operation {
 
     /// What to ask a server.
     pub fn target(self, server: &Server, form: Option<Form>, stage: &Stage) -> Result<Target> {
-        Target::new(server.address, self.asks(server.dialect, form, stage)?, self.has())
+        Target::new(
+            server.address,
+            self.asks(server.dialect, form, stage)?,
+            self.has(),
+        )
     }
 
     /// What to ask Plant Care, or the limit, for a page of the feed with so many requests.

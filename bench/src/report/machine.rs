@@ -29,7 +29,9 @@ pub async fn machine(database: &Database, command: &str) -> Result<Vec<(String, 
         ("memory", memory()),
         (
             "kernel",
-            fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+            fs::read_to_string("/proc/sys/kernel/osrelease")?
+                .trim()
+                .to_owned(),
         ),
         (
             "Postgres",
@@ -79,10 +81,7 @@ fn line_of(file: &str, name: &str) -> Option<String> {
 /// The one line that a command says; many machines have no such command.
 fn said(command: &str, arguments: &[&str]) -> String {
     let folder = env!("CARGO_MANIFEST_DIR");
-    let output = Command::new(command)
-        .args(arguments)
-        .current_dir(folder)
-        .output();
+    let output = Command::new(command).args(arguments).current_dir(folder).output();
     match output {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         _ => "unknown".to_owned(),
@@ -100,5 +99,9 @@ fn packages() -> Vec<(String, String)> {
         let version = version.as_str().unwrap_or_default();
         (format!("npm {name}"), version.to_owned())
     };
-    packages.iter().filter(|(name, _)| *name != "node").map(named).collect()
+    packages
+        .iter()
+        .filter(|(name, _)| *name != "node")
+        .map(named)
+        .collect()
 }

@@ -37,37 +37,36 @@ impl Table {
                 cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
             })
             .collect();
-        let mut text = String::new();
-        for (index, row) in rows.iter().enumerate() {
-            for (column, width) in widths.iter().enumerate() {
-                let cell = row.get(column).map_or("", String::as_str);
-                text.push_str(&if column == 0 {
-                    format!("| {cell:<width$} ")
-                } else {
-                    format!("| {cell:>width$} ")
-                });
+        let cell = |column: usize, row: &[String]| {
+            let (cell, width) = (row.get(column).map_or("", String::as_str), widths[column]);
+            if column == 0 {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
             }
-            text.push_str("|\n");
-            if index == 0 {
-                for (column, width) in widths.iter().enumerate() {
-                    let line = "-".repeat(width - 1);
-                    text.push_str(&if column == 0 {
-                        format!("| {line}- ")
-                    } else {
-                        format!("| {line}: ")
-                    });
-                }
-                text.push_str("|\n");
-            }
-        }
-        text
+        };
+        let mut lines: Vec<String> = rows
+            .iter()
+            .map(|row| line((0..widths.len()).map(|column| cell(column, row)).collect()))
+            .collect();
+        let under = |(column, width): (usize, &usize)| {
+            let dashes = "-".repeat(width - 1);
+            dashes + if column == 0 { "-" } else { ":" }
+        };
+        lines.insert(1, line(widths.iter().enumerate().map(under).collect()));
+        lines.concat()
     }
+}
+
+fn line(cells: Vec<String>) -> String {
+    format!("| {} |\n", cells.join(" | "))
 }
 
 impl Report {
     /// All of it.
     pub fn markdown(&self) -> String {
-        let mut text = "# Results\n\nWritten by `make bench`; [how to read them](../README.md).\n\n".to_owned();
+        let mut text =
+            "# Results\n\nWritten by `make bench`; [how to read them](../README.md).\n\n".to_owned();
         let mut machine = Table::new(["machine", ""]);
         for (name, value) in &self.machine {
             machine.row([name.clone(), value.clone()]);
@@ -77,12 +76,18 @@ impl Report {
         text.push_str(&self.targets());
         let mut appendix = String::new();
         for section in &self.sections {
-            write_to(&mut text, format_args!("\n## {}\n\n{}\n", section.name, section.about));
+            write_to(
+                &mut text,
+                format_args!("\n## {}\n\n{}\n", section.name, section.about),
+            );
             for table in &section.tables {
                 write_to(&mut text, format_args!("\n{}", table.markdown()));
             }
             for plot in &section.plots {
-                write_to(&mut text, format_args!("\n![{}]({})\n", plot.title(), plot.file()));
+                write_to(
+                    &mut text,
+                    format_args!("\n![{}]({})\n", plot.title(), plot.file()),
+                );
             }
             for (title, said) in &section.appendix {
                 write_to(
@@ -105,7 +110,10 @@ impl Report {
         let mut text = String::new();
         for section in &self.sections {
             for table in &section.tables {
-                write_to(&mut text, format_args!("\n{}\n\n{}", section.name, table.markdown()));
+                write_to(
+                    &mut text,
+                    format_args!("\n{}\n\n{}", section.name, table.markdown()),
+                );
             }
         }
         write_to(&mut text, format_args!("\n{}", self.targets()));

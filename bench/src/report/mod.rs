@@ -11,7 +11,7 @@ use plant_care_prove::failure::Result;
 use serde_json::{Value, json};
 
 pub use self::markdown::Table;
-pub use self::svg::{Bar, Line, Plot, figure};
+pub use self::svg::{Bar, Line, Plot, count, figure};
 
 /// What a workload found.
 #[derive(Debug, Default)]

@@ -81,7 +81,13 @@ impl Plot {
     /// The picture.
     pub fn svg(&self) -> String {
         let mut svg = Svg::default();
-        svg.text(12.0, 24.0, "start", &format!("font-weight=\"bold\" fill=\"{GREY}\""), self.title());
+        svg.text(
+            12.0,
+            24.0,
+            "start",
+            &format!("font-weight=\"bold\" fill=\"{GREY}\""),
+            self.title(),
+        );
         let height = match self {
             Self::Bars { bars, .. } => svg.bars(bars),
             Self::Lines {
@@ -124,7 +130,10 @@ impl Svg {
 
     /// A bar below the other, each with its figure and, as a thin line, its rounds' ends.
     fn bars(&mut self, bars: &[Bar]) -> f64 {
-        let greatest = bars.iter().map(|bar| bar.spread.max).fold(f64::MIN_POSITIVE, f64::max);
+        let greatest = bars
+            .iter()
+            .map(|bar| bar.spread.max)
+            .fold(f64::MIN_POSITIVE, f64::max);
         let scale = (WIDTH - LABELS - FIGURES) / greatest;
         let mut y = TOP;
         for bar in bars {
@@ -183,7 +192,7 @@ impl Svg {
         marks.dedup();
         for mark in marks {
             let (x, _) = place((mark, 0.0));
-            self.text(x, floor + 18.0, "middle", &grey, &figure(mark));
+            self.text(x, floor + 18.0, "middle", &grey, &count(mark));
         }
         self.text(f64::midpoint(left, right), floor + 40.0, "middle", &grey, across);
         for (line, colour) in lines.iter().zip(COLOURS.iter().cycle()) {
@@ -194,7 +203,9 @@ impl Svg {
                 path.join(" ")
             ));
             for (x, y) in &places {
-                self.add(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"));
+                self.add(format_args!(
+                    "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"
+                ));
             }
             if let Some((x, y)) = places.last() {
                 let style = format!("fill=\"{colour}\"");
@@ -208,21 +219,27 @@ impl Svg {
 /// A figure with as many digits as are worth reading.
 pub fn figure(value: f64) -> String {
     match value.abs() {
-        large if large >= 100.0 => {
-            let digits = format!("{value:.0}");
-            let mut grouped = String::new();
-            for (index, digit) in digits.chars().enumerate() {
-                if index > 0 && (digits.len() - index).is_multiple_of(3) && !grouped.ends_with('-') {
-                    grouped.push(',');
-                }
-                grouped.push(digit);
-            }
-            grouped
-        }
+        large if large >= 100.0 => count(value),
         middle if middle >= 10.0 => format!("{value:.1}"),
-        whole if whole >= 1.0 && value.fract() == 0.0 => format!("{value:.0}"),
         _ => format!("{value:.2}"),
     }
+}
+
+/// A whole number, in groups of three digits.
+pub fn count(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut grouped = if value < 0.0 {
+        "-".to_owned()
+    } else {
+        String::new()
+    };
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 fn escaped(text: &str) -> String {

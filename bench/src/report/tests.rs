@@ -2,7 +2,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{Bar, Line, Plot, Report, Section, Table, Target, figure};
+use super::{Bar, Line, Plot, Report, Section, Table, Target, count, figure};
 use crate::rounds::{Role, Spread};
 
 fn bars() -> Plot {
@@ -60,7 +60,20 @@ fn figures_have_the_digits_that_are_worth_reading() {
     let figures = [1_234_567.8, 999.6, 123.4, 12.34, 1.234, 5.0, 0.123, 0.0].map(figure);
     assert_eq!(
         figures,
-        ["1,234,568", "1,000", "123", "12.3", "1.23", "5", "0.12", "0.00"]
+        [
+            "1,234,568",
+            "1,000",
+            "123",
+            "12.3",
+            "1.23",
+            "5.00",
+            "0.12",
+            "0.00"
+        ]
+    );
+    assert_eq!(
+        [10.0, 1_000_000.0, -1234.0].map(count),
+        ["10", "1,000,000", "-1,234"]
     );
 }
 
@@ -81,7 +94,10 @@ fn a_target_is_met_or_missed() {
     let missed: Vec<_> = report.missed().map(|target| target.figure.as_str()).collect();
     assert_eq!(missed, ["feed: ms"]);
     let targets = report.targets();
-    assert!(targets.contains("| feed: of the limit |    ≥ 1 |     1.25 |        met |"), "{targets}");
+    assert!(
+        targets.contains("| feed: of the limit |    ≥ 1 |     1.25 |        met |"),
+        "{targets}"
+    );
     assert!(targets.contains("**missed**"));
     // What could not be measured is not met.
     assert!(!Target::at_least("feed", 1.0, f64::NAN).met && !Target::below("feed", 1.0, f64::NAN).met);
@@ -122,12 +138,23 @@ fn all_of_it_is_written() {
     let folder = std::env::temp_dir().join(format!("plant-care-bench.{}", std::process::id()));
     report().write(&folder).unwrap();
     let text = fs::read_to_string(folder.join("results.md")).unwrap();
-    for part in ["| cores", "## feed", "A feed.", "![feed <50> & more](feed.svg)", "Index Scan", "**missed**"] {
+    for part in [
+        "| cores",
+        "## feed",
+        "A feed.",
+        "![feed <50> & more](feed.svg)",
+        "Index Scan",
+        "**missed**",
+    ] {
         assert!(text.contains(part), "{part}");
     }
     let json: Value = serde_json::from_slice(&fs::read(folder.join("results.json")).unwrap()).unwrap();
     assert_eq!(json["workloads"]["feed"]["measured"], json!({ "rounds": [1, 2] }));
     assert_eq!(json["workloads"]["feed"]["targets"][1]["met"], json!(false));
-    assert!(fs::read_to_string(folder.join("feed.svg")).unwrap().starts_with("<svg "));
+    assert!(
+        fs::read_to_string(folder.join("feed.svg"))
+            .unwrap()
+            .starts_with("<svg ")
+    );
     fs::remove_dir_all(folder).unwrap();
 }

@@ -20,7 +20,7 @@ pub enum Dialect {
     Ours,
     /// Its schema, with plain ids and a header that names the viewer.
     Peer,
-    /// PostGraphile's: its own documents, with plain ids.
+    /// `PostGraphile`'s: its own documents, with plain ids.
     Graphile,
     /// The limit's: paths.
     Limit,

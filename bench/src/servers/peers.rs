@@ -23,7 +23,7 @@ pub enum Peer {
     Yoga,
     /// Apollo Server.
     Apollo,
-    /// PostGraphile 5.
+    /// `PostGraphile` 5.
     Postgraphile,
 }
 

@@ -16,7 +16,7 @@ use crate::limits::Form;
 use crate::load::closed::Served;
 use crate::load::{Closed, Target};
 use crate::operations::Operation;
-use crate::report::{self, Line, Plot, Section, Table, figure};
+use crate::report::{self, Line, Plot, Section, Table, count, figure};
 use crate::rounds::{self, Contender, Measured, Plan, Role};
 use crate::servers::Server;
 
@@ -57,10 +57,12 @@ pub(super) async fn rows(ground: &Ground, pace: &Pace) -> Result<Section> {
     let ground = Ground::prepare(&ground.common, size, &[]).await?;
     let points = pages(&ground, pace).await;
     let points = ground.finish(points).await?;
-    let mut section = section("rows", "requests of the page", false, &points);
-    section.about = "The feed of an owner of 100 requests, by one client alone, for pages of different lengths: the time of \
-                     an answer is to grow in proportion to its rows at most, and its statements not at all."
-        .to_owned();
+    let mut section = Section {
+        about: "The feed of an owner of 100 requests, by one client alone, for pages of different lengths: the time of an \
+                answer is to grow in proportion to its rows at most, and its statements not at all."
+            .to_owned(),
+        ..section("rows", "requests of the page", false, &points)
+    };
     if let [.., half, whole] = &points[..] {
         section.targets.push(report::Target::below(
             "rows: a page of 100 over one of 50",
@@ -73,7 +75,9 @@ pub(super) async fn rows(ground: &Ground, pace: &Pace) -> Result<Section> {
         points.last().and_then(|point| point.statements),
     ) {
         let figure = "rows: statements of a page of 100 less those of one of 5";
-        section.targets.push(report::Target::below(figure, 0.5, many - few));
+        section
+            .targets
+            .push(report::Target::below(figure, 0.5, many - few));
     }
     Ok(section)
 }
@@ -113,10 +117,12 @@ pub(super) async fn size(ground: &Ground, pace: &Pace) -> Result<Section> {
             measured: ground.finish(measured).await?,
         });
     }
-    let mut section = section("size", "requests in the database", true, &points);
-    section.about = "One request by its id, by one client alone, in databases of different sizes: the time of an answer is \
-                     to stay as it is."
-        .to_owned();
+    let mut section = Section {
+        about: "One request by its id, by one client alone, in databases of different sizes: the time of an answer is to \
+                stay as it is."
+            .to_owned(),
+        ..section("size", "requests in the database", true, &points)
+    };
     if let [least, .., most] = &points[..] {
         let figure = format!("size: one of {} over one of {}", most.much, least.much);
         let times = ours(most) / ours(least);
@@ -173,7 +179,7 @@ fn section(file: &str, across: &str, tenfold: bool, points: &[Point]) -> Section
             let cost = |seconds: fn(&Served) -> f64| figure(measured.cost(seconds).median);
             let statements = point.statements.filter(|_| measured.role == Role::Ours);
             table.row([
-                figure(float(point.much)),
+                count(float(point.much)),
                 measured.name.clone(),
                 figure(wait(measured)),
                 cost(|served| served.spent.server),

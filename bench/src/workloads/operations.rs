@@ -10,7 +10,7 @@ use crate::limits;
 use crate::load::closed::Served;
 use crate::operations::Operation;
 use crate::pgbench::Pgbench;
-use crate::report::{Bar, Plot, Section, Table, Target, figure};
+use crate::report::{Bar, Plot, Section, Table, Target, count, figure};
 use crate::rounds::{self, Contender, Drive, Measured, Plan, Role};
 use crate::servers::Server;
 
@@ -55,7 +55,8 @@ fn about(operation: Operation, connections: usize) -> String {
              50 requests each time"
         }
         Operation::OneStream => {
-            "The same, all on one request: its stream is one row, for which every writer waits. The times are of these \
+            "The same, all on one request: its stream is one row, for which every writer waits. pgbench is no bound here: it goes to Postgres and back for each statement while it \
+             holds the row. The times are of these \
              requests themselves"
         }
     };
@@ -84,12 +85,17 @@ async fn contenders(operation: Operation, ground: &Ground) -> Result<Vec<Contend
         }
     }
     if operation.writes() {
-        let pgbench = Pgbench::new(operation, stage).await?;
-        contenders.push(Contender {
-            name: "pgbench".to_owned(),
-            role: Role::Limit,
-            drive: Drive::Pgbench(pgbench),
-        });
+        let pgbench = Pgbench::new(operation, stage)
+            .await?
+            .with("writer", &stage.people.writer)
+            .with("share", stage.size.requests / stage.size.owned);
+        for (name, notify) in [("pgbench", 1), ("pgbench, no wake-up", 0)] {
+            contenders.push(Contender {
+                name: name.to_owned(),
+                role: Role::Limit,
+                drive: Drive::Pgbench(pgbench.clone().with("notify", notify)),
+            });
+        }
     } else {
         add(&ground.limit, Role::Limit)?;
     }
@@ -151,7 +157,7 @@ fn table(measured: &[Measured]) -> Table {
         let waits = one.waits();
         let ratio = |ratio: Option<f64>| ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
         let cost = |seconds: fn(&Served) -> f64| figure(one.cost(seconds).median);
-        let peak = one.rounds.iter().filter_map(|round| round.peak_kib).max();
+        let is_server = peak_of(one).is_some();
         let bytes = one.spread(|served| float(served.bytes) / float(served.requests));
         table.row([
             one.name.clone(),
@@ -162,14 +168,23 @@ fn table(measured: &[Measured]) -> Table {
             figure(waits[0]),
             figure(waits[1]),
             figure(waits[2]),
-            cost(|served| served.spent.server),
+            if_so(is_server, cost(|served| served.spent.server)),
             cost(|served| served.spent.postgres),
             cost(|served| served.spent.generator),
-            peak.map_or_else(String::new, |kib| figure(float(kib) / 1024.0)),
-            figure(bytes.median),
+            peak_of(one).map_or_else(String::new, |kib| figure(float(kib) / 1024.0)),
+            if_so(is_server, count(bytes.median)),
         ]);
     }
     table
+}
+
+/// The most memory that a server held in all rounds; nothing of pgbench, which is none.
+fn peak_of(measured: &Measured) -> Option<u64> {
+    measured.rounds.iter().filter_map(|round| round.peak_kib).max()
+}
+
+fn if_so(holds: bool, cell: String) -> String {
+    if holds { cell } else { String::new() }
 }
 
 fn plot(operation: Operation, measured: &[Measured]) -> Plot {

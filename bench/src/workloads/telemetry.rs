@@ -17,10 +17,13 @@ const ALL: &str = "every resolver's spans";
 
 pub(super) async fn run(ground: &Ground, plan: Plan) -> Result<Section> {
     let stage = &ground.stage;
-    let plain = &stage.harness.program;
+    let silent = &stage.harness.program;
     let servers = [
-        (Role::Limit, Server::program(OFF, &plain.with("ENABLE_OBSERVABILITY", "false")).await?),
-        (Role::Peer, Server::program("metrics only", plain).await?),
+        (
+            Role::Limit,
+            Server::program(OFF, &silent.with("ENABLE_OBSERVABILITY", "false")).await?,
+        ),
+        (Role::Peer, Server::program("metrics only", silent).await?),
         (Role::Ours, Server::program(DEFAULT, &stage.program).await?),
         (
             Role::Peer,
@@ -32,10 +35,16 @@ pub(super) async fn run(ground: &Ground, plan: Plan) -> Result<Section> {
         .map(|(role, server)| Contender::http(Operation::Feed, server, None, *role, stage))
         .collect::<Result<_>>()?;
     let measured = rounds::run(&contenders, plan).await?;
-    let targets = [(DEFAULT, 15.0), (ALL, 40.0)].into_iter().filter_map(|(name, most)| {
-        let cost = cost(named(&measured, name)?, &measured)?;
-        Some(Target::below(format!("telemetry, {name}: % of throughput"), most, cost))
-    });
+    let targets = [(DEFAULT, 15.0), (ALL, 40.0)]
+        .into_iter()
+        .filter_map(|(name, most)| {
+            let cost = cost(named(&measured, name)?, &measured)?;
+            Some(Target::below(
+                format!("telemetry, {name}: % of throughput"),
+                most,
+                cost,
+            ))
+        });
     Ok(Section {
         about: "The feed by servers that differ in their telemetry alone. `off` has no extension registered, `metrics only` \
                 no collector; `default` sends spans to a collector that accepts them, with the usual ratios; the last \
@@ -70,7 +79,14 @@ fn cost(one: &Measured, measured: &[Measured]) -> Option<f64> {
 }
 
 fn table(measured: &[Measured]) -> Table {
-    let mut table = Table::new(["telemetry", "requests/s", "min–max", "costs %", "server ms", "Postgres ms"]);
+    let mut table = Table::new([
+        "telemetry",
+        "requests/s",
+        "min–max",
+        "costs %",
+        "server ms",
+        "Postgres ms",
+    ]);
     for one in measured {
         let rate = one.rate();
         let spent = |seconds: fn(&Served) -> f64| figure(one.cost(seconds).median);
