@@ -29,7 +29,7 @@ pub mod whole;
 pub mod workloads;
 
 use clap::{Parser, Subcommand};
-use plant_care_prove::failure::Result;
+use plant_care_prove::failure::{Result, fail};
 use plant_care_prove::harness::{Common, Harness};
 
 use self::data::Size;
@@ -70,10 +70,18 @@ enum Part {
 pub async fn run(cli: Cli) -> Result<String> {
     match cli.part {
         Part::Stand { requests } => stand(&Harness::new(&cli.common).await?, requests).await,
-        Part::Run(options) => whole::run(&cli.common, &options).await,
-        Part::Limit(options) => beside::run(&cli.common, &options).await,
+        Part::Run(options) => unless_interrupted(Box::pin(whole::run(&cli.common, &options))).await,
+        Part::Limit(options) => unless_interrupted(Box::pin(beside::run(&cli.common, &options))).await,
         Part::LimitServer(options) => limits::serve(options).await.map(|()| String::new()),
         Part::SinkServer(options) => sink::serve(options).await.map(|()| String::new()),
+    }
+}
+
+/// Interrupted, it takes down what it has started.
+async fn unless_interrupted(measuring: impl Future<Output = Result<String>>) -> Result<String> {
+    tokio::select! {
+        measured = measuring => measured,
+        _ = tokio::signal::ctrl_c() => fail("it was interrupted"),
     }
 }
 

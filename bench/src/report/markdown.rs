@@ -47,18 +47,22 @@ impl Table {
         };
         let mut lines: Vec<String> = rows
             .iter()
-            .map(|row| line((0..widths.len()).map(|column| cell(column, row)).collect()))
+            .map(|row| {
+                let cells: Vec<String> = (0..widths.len()).map(|column| cell(column, row)).collect();
+                line(&cells)
+            })
             .collect();
         let under = |(column, width): (usize, &usize)| {
             let dashes = "-".repeat(width - 1);
             dashes + if column == 0 { "-" } else { ":" }
         };
-        lines.insert(1, line(widths.iter().enumerate().map(under).collect()));
+        let under: Vec<String> = widths.iter().enumerate().map(under).collect();
+        lines.insert(1, line(&under));
         lines.concat()
     }
 }
 
-fn line(cells: Vec<String>) -> String {
+fn line(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
