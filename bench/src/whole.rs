@@ -38,13 +38,13 @@ pub struct Options {
 
 impl Options {
     fn pace(&self) -> Pace {
-        let (rounds, time, open) = if self.quick { (2, 1.0, 1.5) } else { (7, 4.0, 10.0) };
+        let (rounds, time, open) = if self.quick { (2, 0.5, 1.0) } else { (7, 4.0, 10.0) };
         Pace {
             http: Plan {
                 rounds,
                 closed: Closed {
                     connections: 16,
-                    warm_up: Duration::from_millis(300),
+                    warm_up: Duration::from_millis(200),
                     time: Duration::from_secs_f64(time),
                 },
                 open: Duration::from_secs_f64(open),

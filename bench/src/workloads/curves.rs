@@ -22,6 +22,8 @@ use crate::servers::Server;
 
 /// Requests of a page.
 const ROWS: [u64; 5] = [5, 10, 25, 50, 100];
+/// Those of a quick look.
+const FEW_ROWS: [u64; 3] = [5, 50, 100];
 /// Requests of a database.
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
 /// How much more than in proportion is taken for noise.
@@ -38,10 +40,10 @@ struct Point {
 /// One client alone: how long an answer takes, not how many there are.
 fn alone(pace: &Pace) -> Plan {
     Plan {
-        rounds: 3,
+        rounds: if pace.is_quick { 2 } else { 3 },
         closed: Closed {
             connections: 1,
-            time: Duration::from_secs_f64(if pace.is_quick { 0.5 } else { 2.0 }),
+            time: Duration::from_secs_f64(if pace.is_quick { 0.3 } else { 2.0 }),
             ..pace.http.closed
         },
         ..pace.http
@@ -84,7 +86,8 @@ pub(super) async fn rows(ground: &Ground, pace: &Pace) -> Result<Section> {
 
 async fn pages(ground: &Ground, pace: &Pace) -> Result<Vec<Point>> {
     let mut points = Vec::new();
-    for rows in ROWS {
+    let pages: &[u64] = if pace.is_quick { &FEW_ROWS } else { &ROWS };
+    for rows in pages.iter().copied() {
         let target = |server: &_, form| Operation::page(rows, server, form, &ground.stage);
         let contenders = contenders(ground, target)?;
         compare::same(Operation::Feed, &contenders, &ground.stage.harness.database).await?;
