@@ -11,6 +11,8 @@ use crate::usage::postmaster;
 
 /// Open requests that are asked for in turn.
 const OPEN: u32 = 1000;
+/// The setting that names the collector.
+const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// The database and those who ask.
 #[derive(Debug)]
@@ -52,7 +54,7 @@ impl Stage {
     pub async fn set(common: &Common, size: Size) -> Result<(Self, Server)> {
         let harness = Harness::new(common).await?;
         let sink = Sink::start(harness.folder()).await?;
-        let program = harness.program.with("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.url);
+        let program = harness.program.with(COLLECTOR, &sink.url);
         let server = Server::program("ours", &program).await?;
         let members = Members::register(&harness.api, server.address).await?;
         data::fill(&harness.database, size).await?;
@@ -90,6 +92,11 @@ impl Stage {
             harness,
         };
         Ok((stage, server))
+    }
+
+    /// A program that sends its spans to the collector.
+    pub fn to_collector(&self, program: &Program) -> Program {
+        program.with(COLLECTOR, &self.sink.url)
     }
 
     /// Takes all down; where something failed, the logs stay.

@@ -140,7 +140,8 @@ impl Svg {
             let colour = match bar.role {
                 Role::Ours => COLOURS[0],
                 Role::Peer => COLOURS[2],
-                Role::Limit => GREY,
+                // Paler than the line of the rounds' ends, which is of the same colour.
+                Role::Limit => "#868e9680",
             };
             let middle = y + BAR / 2.0;
             let grey = format!("fill=\"{GREY}\"");

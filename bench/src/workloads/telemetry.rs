@@ -1,6 +1,7 @@
 //! The feed with more and less telemetry: what watching costs.
 
 use plant_care_prove::failure::Result;
+use plant_care_prove::processes::Program;
 use serde_json::json;
 
 use super::operations::data;
@@ -10,15 +11,17 @@ use crate::operations::Operation;
 use crate::report::{Bar, Plot, Section, Table, Target, figure};
 use crate::rounds::{self, Contender, Measured, Plan, Role};
 use crate::servers::Server;
+use crate::stage::Stage;
 
 const OFF: &str = "off";
 const DEFAULT: &str = "default";
 const ALL: &str = "every resolver's spans";
+const STOCK: &str = "stock Tracing";
 
 pub(super) async fn run(ground: &Ground, plan: Plan) -> Result<Section> {
     let stage = &ground.stage;
     let silent = &stage.harness.program;
-    let servers = [
+    let mut servers = vec![
         (
             Role::Limit,
             Server::program(OFF, &silent.with("ENABLE_OBSERVABILITY", "false")).await?,
@@ -30,6 +33,9 @@ pub(super) async fn run(ground: &Ground, plan: Plan) -> Result<Section> {
             Server::program(ALL, &stage.program.with("RESOLVER_SPANS_RATIO", "1")).await?,
         ),
     ];
+    if let Some(program) = stock(stage).await? {
+        servers.push((Role::Peer, Server::program(STOCK, &program).await?));
+    }
     let contenders: Vec<Contender> = servers
         .iter()
         .map(|(role, server)| Contender::http(Operation::Feed, server, None, *role, stage))
@@ -47,8 +53,10 @@ pub(super) async fn run(ground: &Ground, plan: Plan) -> Result<Section> {
         });
     Ok(Section {
         about: "The feed by servers that differ in their telemetry alone. `off` has no extension registered, `metrics only` \
-                no collector; `default` sends spans to a collector that accepts them, with the usual ratios; the last \
-                looks at the resolvers of every query."
+                no collector; `default` sends spans to a collector that accepts them, with the usual ratios; `every resolver's spans` \
+                looks at the resolvers of every query. `stock Tracing` is async-graphql's own extension in place of all \
+                that, with tracing-opentelemetry and the same collector: every operation, and in it every field that is no \
+                scalar, has a span (left out where that program was not built)."
             .to_owned(),
         tables: vec![table(&measured)],
         plots: vec![Plot::Bars {
@@ -67,6 +75,26 @@ pub(super) async fn run(ground: &Ground, plan: Plan) -> Result<Section> {
         data: json!({ "servers": measured.iter().map(data).collect::<Vec<_>>() }),
         ..Section::default()
     })
+}
+
+/// The program with the stock extension, where it was built beside this one.
+async fn stock(stage: &Stage) -> Result<Option<Program>> {
+    let file = std::env::current_exe()?.with_file_name("stock-tracing");
+    if !file.exists() {
+        return Ok(None);
+    }
+    let harness = &stage.harness;
+    let program = Program::new(
+        &file,
+        harness.folder(),
+        harness.database.url(),
+        &harness.common.environment,
+    )
+    .await?;
+    // Its own telemetry is off; the collector is the extension's.
+    Ok(Some(
+        stage.to_collector(&program.with("ENABLE_OBSERVABILITY", "false")),
+    ))
 }
 
 fn named<'a>(measured: &'a [Measured], name: &str) -> Option<&'a Measured> {
