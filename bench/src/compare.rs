@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::neutral;
 use crate::operations::Operation;
-use crate::pgbench::Pace;
+use crate::pgbench::Mode;
 use crate::rounds::{Contender, Drive};
 
 /// Answers that are compared, where requests differ.
@@ -67,15 +67,15 @@ impl Done {
 async fn done(operation: Operation, contender: &Contender, database: &Database) -> Result<Done> {
     let before = Written::count(database).await?;
     let answers = match &contender.drive {
-        Drive::Http { target, .. } => {
+        Drive::Http { asks, .. } => {
             let count = if operation.writes() { 1 } else { ANSWERS };
             let shape = neutral::shape(operation);
-            let answers = target.answers(count).await?;
+            let answers = asks.answers(count).await?;
             let neutral = answers.iter().map(|answer| neutral::answer(shape, answer));
             neutral.collect::<Result<Vec<_>>>()?
         }
         Drive::Pgbench(pgbench) => {
-            let served = pgbench.run(1, Pace::Once).await?;
+            let served = pgbench.run(1, Mode::Once).await?;
             ensure(served.requests == 1, || {
                 format!("{} transactions instead of one", served.requests)
             })?;

@@ -27,7 +27,7 @@ pub struct Pgbench {
 
 /// How it is run.
 #[derive(Clone, Copy, Debug)]
-pub enum Pace {
+pub enum Mode {
     /// Each client begins again when it is done, for so long.
     Closed(Duration),
     /// So many transactions a second, for so long.
@@ -65,7 +65,7 @@ impl Pgbench {
     }
 
     /// Runs it by so many clients.
-    pub async fn run(&self, clients: usize, pace: Pace) -> Result<Served> {
+    pub async fn run(&self, clients: usize, mode: Mode) -> Result<Served> {
         // Left over of a run that failed.
         drop(fs::remove_dir_all(&self.folder));
         fs::create_dir_all(&self.folder)?;
@@ -80,10 +80,10 @@ impl Pgbench {
                     .iter()
                     .map(|variable| format!("--define={variable}")),
             );
-        match pace {
-            Pace::Closed(time) => command.arg(whole_seconds(time)),
-            Pace::Open(rate, time) => command.arg(format!("--rate={rate}")).arg(whole_seconds(time)),
-            Pace::Once => command.arg("--transactions=1"),
+        match mode {
+            Mode::Closed(time) => command.arg(whole_seconds(time)),
+            Mode::Open(rate, time) => command.arg(format!("--rate={rate}")).arg(whole_seconds(time)),
+            Mode::Once => command.arg("--transactions=1"),
         };
         command
             .args([OsStr::new("--file"), self.script.as_os_str()])

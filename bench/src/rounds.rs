@@ -7,9 +7,9 @@ use plant_care_prove::figures::{Latencies, float, median};
 
 use crate::limits::Form;
 use crate::load::closed::Served;
-use crate::load::{Closed, Open, Target};
+use crate::load::{Asks, Closed, Open};
 use crate::operations::Operation;
-use crate::pgbench::{Pace, Pgbench};
+use crate::pgbench::{Mode, Pgbench};
 use crate::servers::Server;
 use crate::stage::Stage;
 use crate::usage::Processes;
@@ -42,7 +42,7 @@ pub enum Drive {
     /// A server, by requests.
     Http {
         /// What it is asked.
-        target: Target,
+        asks: Asks,
         /// Its process and Postgres's.
         processes: Processes,
     },
@@ -59,19 +59,19 @@ impl Contender {
         role: Role,
         stage: &Stage,
     ) -> Result<Self> {
-        let target = operation.target(server, form, stage)?;
+        let asks = operation.asks(server, form, stage)?;
         let name = &server.name;
         let name = form.map_or_else(|| name.clone(), |form| format!("{name}: {}", form.name()));
-        Ok(Self::asked(name, role, target, server, stage))
+        Ok(Self::asked(name, role, asks, server, stage))
     }
 
     /// A server with what it is asked.
-    pub fn asked(name: String, role: Role, target: Target, server: &Server, stage: &Stage) -> Self {
+    pub fn asked(name: String, role: Role, asks: Asks, server: &Server, stage: &Stage) -> Self {
         Self {
             name,
             role,
             drive: Drive::Http {
-                target,
+                asks,
                 processes: Processes {
                     server: Some(server.process),
                     postmaster: stage.postmaster,
@@ -83,10 +83,8 @@ impl Contender {
     /// Measures it by connections that ask again when they were answered.
     async fn closed(&self, closed: Closed) -> Result<Served> {
         let served = match &self.drive {
-            Drive::Http {
-                target, processes, ..
-            } => closed.run(target, *processes).await,
-            Drive::Pgbench(pgbench) => pgbench.run(closed.connections, Pace::Closed(closed.time)).await,
+            Drive::Http { asks, processes, .. } => closed.run(asks, *processes).await,
+            Drive::Pgbench(pgbench) => pgbench.run(closed.connections, Mode::Closed(closed.time)).await,
         };
         served.map_err(|reason| self.blame(&reason))
     }
@@ -94,9 +92,9 @@ impl Contender {
     /// How long clients wait at a steady rate.
     pub async fn open(&self, open: Open, clients: usize) -> Result<Latencies> {
         let waited = match &self.drive {
-            Drive::Http { target, .. } => open.run(target).await,
+            Drive::Http { asks, .. } => open.run(asks).await,
             Drive::Pgbench(pgbench) => pgbench
-                .run(clients, Pace::Open(open.rate, open.time))
+                .run(clients, Mode::Open(open.rate, open.time))
                 .await
                 .map(|served| served.latencies),
         };

@@ -14,7 +14,7 @@ use crate::report::Report;
 use crate::report::machine::machine;
 use crate::rounds::Plan;
 use crate::servers::Peer;
-use crate::workloads::{Pace, Workload};
+use crate::workloads::{Effort, Workload};
 
 /// What, how long, and what becomes of it.
 #[derive(Args, Clone, Debug)]
@@ -37,9 +37,9 @@ pub struct Options {
 }
 
 impl Options {
-    fn pace(&self) -> Pace {
+    fn effort(&self) -> Effort {
         let (rounds, time, open) = if self.quick { (2, 0.5, 1.0) } else { (7, 4.0, 10.0) };
-        Pace {
+        Effort {
             http: Plan {
                 rounds,
                 closed: Closed {
@@ -92,7 +92,7 @@ async fn measure(ground: &Ground, workloads: &[Workload], options: &Options) -> 
     };
     for workload in workloads {
         say(&workload.name());
-        let section = workload.run(ground, &options.pace()).await;
+        let section = workload.run(ground, &options.effort()).await;
         let section = section.map_err(|reason| Failure::new(format!("{}: {reason}", workload.name())))?;
         report.sections.push(section);
     }

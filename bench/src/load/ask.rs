@@ -58,32 +58,32 @@ impl Ask {
 
 /// Where to ask, what, in turn, and what every right answer has.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct Asks {
     /// Where.
     pub address: SocketAddr,
-    asks: Arc<[Ask]>,
+    list: Arc<[Ask]>,
     next: Arc<AtomicUsize>,
     has: Arc<Finder<'static>>,
     errors: Arc<Finder<'static>>,
 }
 
-impl Target {
+impl Asks {
     /// Asks these in turn. An answer without the text `has` is a wrong one.
     pub fn new(address: SocketAddr, asks: impl IntoIterator<Item = Ask>, has: &str) -> Result<Self> {
         let host = HeaderValue::from_str(&address.to_string())?;
-        let asks: Arc<[Ask]> = asks
+        let list: Arc<[Ask]> = asks
             .into_iter()
             .map(|mut ask| {
                 ask.headers.insert(HOST, host.clone());
                 ask
             })
             .collect();
-        if asks.is_empty() {
+        if list.is_empty() {
             return fail("there is nothing to ask");
         }
         Ok(Self {
             address,
-            asks,
+            list,
             next: Arc::default(),
             has: Arc::new(Finder::new(has).into_owned()),
             errors: Arc::new(Finder::new("\"errors\":").into_owned()),
@@ -97,7 +97,7 @@ impl Target {
 
     /// The one of a number; after the last comes the first.
     pub(super) fn number(&self, number: usize) -> &Ask {
-        &self.asks[number % self.asks.len()]
+        &self.list[number % self.list.len()]
     }
 
     /// The answers to so many of its requests, from the first on.

@@ -7,7 +7,7 @@ use plant_care_prove::figures::{Latencies, float, whole};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::ask::Target;
+use super::ask::Asks;
 use super::connection::Connection;
 use crate::usage::{Processes, Spent, forget_peak, peak_kib};
 
@@ -62,7 +62,7 @@ struct Window {
 
 impl Closed {
     /// Asks, and measures the processes meanwhile.
-    pub async fn run(self, target: &Target, processes: Processes) -> Result<Served> {
+    pub async fn run(self, asks: &Asks, processes: Processes) -> Result<Served> {
         let from = Instant::now() + self.warm_up;
         let window = Window {
             from,
@@ -70,10 +70,10 @@ impl Closed {
         };
         let mut tasks = JoinSet::new();
         for _ in 0..self.connections {
-            let target = target.clone();
-            tasks.spawn(async move {
-                Connection::with(&target, |connection| ask(connection, &target, window)).await
-            });
+            let asks = asks.clone();
+            tasks.spawn(
+                async move { Connection::with(&asks, |connection| ask(connection, &asks, window)).await },
+            );
         }
         let mut total = Counted::default();
         let measured = async {
@@ -101,7 +101,7 @@ impl Closed {
         };
         let ((spent, peak), ()) = tokio::try_join!(measured, counted)?;
         if total.waits.is_empty() {
-            return fail(format!("{} answered nothing in {:?}", target.address, self.time));
+            return fail(format!("{} answered nothing in {:?}", asks.address, self.time));
         }
         Ok(Served {
             requests: total.waits.len() as u64,
@@ -114,11 +114,11 @@ impl Closed {
     }
 }
 
-async fn ask(mut connection: Connection, target: &Target, window: Window) -> Result<Counted> {
+async fn ask(mut connection: Connection, asks: &Asks, window: Window) -> Result<Counted> {
     let mut counted = Counted::default();
     loop {
         let asked = Instant::now();
-        let answer = connection.send(target, target.next()).await?;
+        let answer = connection.send(asks, asks.next()).await?;
         let now = Instant::now();
         if now >= window.to {
             return Ok(counted);

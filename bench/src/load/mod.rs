@@ -12,7 +12,7 @@ pub mod closed;
 pub mod connection;
 pub mod open;
 
-pub use self::ask::{Ask, Target};
+pub use self::ask::{Ask, Asks};
 pub use self::closed::Closed;
 pub use self::open::Open;
 

@@ -13,7 +13,7 @@ use plant_care_prove::figures::{Clock, Latencies, whole};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::ask::Target;
+use super::ask::Asks;
 use super::connection::Connection;
 
 /// Connections: enough that none is waited for unless the server is slow, and so few that none is left alone for so long
@@ -86,7 +86,7 @@ pub fn latencies(waited: impl IntoIterator<Item = Waited>) -> Latencies {
 
 /// What connections share.
 struct Shared {
-    target: Target,
+    asks: Asks,
     schedule: Schedule,
     clock: Clock,
     next: AtomicU64,
@@ -96,10 +96,10 @@ struct Shared {
 
 impl Open {
     /// Asks: how long clients waited.
-    pub async fn run(self, target: &Target) -> Result<Latencies> {
+    pub async fn run(self, asks: &Asks) -> Result<Latencies> {
         let clock = Clock::new();
         let shared = Arc::new(Shared {
-            target: target.clone(),
+            asks: asks.clone(),
             schedule: Schedule::new(clock.micros() + 100_000, self),
             clock,
             next: AtomicU64::new(0),
@@ -110,7 +110,7 @@ impl Open {
         for _ in 0..connections.clamp(*CONNECTIONS.start(), *CONNECTIONS.end()) {
             let shared = Arc::clone(&shared);
             tasks.spawn(async move {
-                Connection::with(&shared.target, |connection| ask(connection, &shared)).await
+                Connection::with(&shared.asks, |connection| ask(connection, &shared)).await
             });
         }
         let pacer = tokio::task::spawn_blocking({
@@ -165,7 +165,7 @@ async fn ask(mut connection: Connection, shared: &Shared) -> Result<Vec<Waited>>
         else {
             return Ok(waited);
         };
-        connection.send(&shared.target, shared.target.next()).await?;
+        connection.send(&shared.asks, shared.asks.next()).await?;
         waited.push(Waited {
             due,
             answered: shared.clock.micros(),

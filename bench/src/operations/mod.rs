@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use plant_care_prove::failure::{Result, fail};
 
 use crate::limits::Form;
-use crate::load::{Ask, Target};
+use crate::load::{Ask, Asks};
 use crate::servers::{Dialect, Server};
 use crate::stage::Stage;
 
@@ -56,16 +56,16 @@ impl Operation {
     }
 
     /// What to ask a server.
-    pub fn target(self, server: &Server, form: Option<Form>, stage: &Stage) -> Result<Target> {
-        Target::new(
+    pub fn asks(self, server: &Server, form: Option<Form>, stage: &Stage) -> Result<Asks> {
+        Asks::new(
             server.address,
-            self.asks(server.dialect, form, stage)?,
+            self.list(server.dialect, form, stage)?,
             self.has(),
         )
     }
 
     /// What to ask Plant Care, or the limit, for a page of the feed with so many requests.
-    pub fn page(rows: u64, server: &Server, form: Option<Form>, stage: &Stage) -> Result<Target> {
+    pub fn page(rows: u64, server: &Server, form: Option<Form>, stage: &Stage) -> Result<Asks> {
         let ask = match server.dialect {
             Dialect::Limit => {
                 let (form, viewer) = (form.map_or("", Form::name), &stage.people.owner);
@@ -73,10 +73,10 @@ impl Operation {
             }
             _ => ours::page(rows, stage),
         };
-        Target::new(server.address, [ask], Self::Feed.has())
+        Asks::new(server.address, [ask], Self::Feed.has())
     }
 
-    fn asks(self, dialect: Dialect, form: Option<Form>, stage: &Stage) -> Result<Vec<Ask>> {
+    fn list(self, dialect: Dialect, form: Option<Form>, stage: &Stage) -> Result<Vec<Ask>> {
         match dialect {
             Dialect::Ours => ours::asks(self, stage),
             Dialect::Graphile => Ok(graphile::asks(self, stage)),

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use super::{Dialect, Process};
-use crate::load::{Ask, Target};
+use crate::load::{Ask, Asks};
 use crate::stage::Stage;
 
 /// As many connections to the database as Plant Care has.
@@ -71,7 +71,7 @@ impl Peer {
             .env("NODE_ENV", "production");
         let mut process = Process::start(self.name(), stage.harness.folder(), &mut command)?;
         let ask = Ask::post("/graphql", &json!({ "query": "{ __typename }" }));
-        process.answers(&Target::new(address, [ask], "Query")?).await?;
+        process.answers(&Asks::new(address, [ask], "Query")?).await?;
         Ok(process)
     }
 }

@@ -11,7 +11,7 @@ use plant_care_prove::processes::get;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use crate::load::Target;
+use crate::load::Asks;
 
 /// How long one may take until it is ready.
 const START: Duration = Duration::from_mins(1);
@@ -65,8 +65,8 @@ impl Process {
     }
 
     /// Waits until it answers to a request with 200.
-    pub async fn answers(&mut self, target: &Target) -> Result<()> {
-        self.until(async || target.answers(1).await.is_ok()).await
+    pub async fn answers(&mut self, asks: &Asks) -> Result<()> {
+        self.until(async || asks.answers(1).await.is_ok()).await
     }
 
     /// Waits until something is so.

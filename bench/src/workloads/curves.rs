@@ -6,7 +6,7 @@ use plant_care_prove::failure::Result;
 use plant_care_prove::figures::float;
 use serde_json::{Value, json};
 
-use super::Pace;
+use super::Effort;
 use super::operations::data;
 use super::statements::Statements;
 use crate::compare;
@@ -14,7 +14,7 @@ use crate::data::Size;
 use crate::ground::Ground;
 use crate::limits::Form;
 use crate::load::closed::Served;
-use crate::load::{Closed, Target};
+use crate::load::{Asks, Closed};
 use crate::operations::Operation;
 use crate::report::{self, Line, Plot, Section, Table, count, figure};
 use crate::rounds::{self, Contender, Measured, Plan, Role};
@@ -38,26 +38,26 @@ struct Point {
 }
 
 /// One client alone: how long an answer takes, not how many there are.
-fn alone(pace: &Pace) -> Plan {
+fn alone(effort: &Effort) -> Plan {
     Plan {
-        rounds: if pace.is_quick { 2 } else { 3 },
+        rounds: if effort.is_quick { 2 } else { 3 },
         closed: Closed {
             connections: 1,
-            time: Duration::from_secs_f64(if pace.is_quick { 0.3 } else { 2.0 }),
-            ..pace.http.closed
+            time: Duration::from_secs_f64(if effort.is_quick { 0.3 } else { 2.0 }),
+            ..effort.http.closed
         },
-        ..pace.http
+        ..effort.http
     }
 }
 
 /// The feed against the number of its rows.
-pub(super) async fn rows(ground: &Ground, pace: &Pace) -> Result<Section> {
+pub(super) async fn rows(ground: &Ground, effort: &Effort) -> Result<Section> {
     let size = Size {
         owned: 100,
         ..Size::default()
     };
     let ground = Ground::prepare(&ground.common, size, &[]).await?;
-    let points = pages(&ground, pace).await;
+    let points = pages(&ground, effort).await;
     let points = ground.finish(points).await?;
     let mut section = Section {
         about: "The feed of an owner of 100 requests, by one client alone, for pages of different lengths: the time of an \
@@ -84,15 +84,15 @@ pub(super) async fn rows(ground: &Ground, pace: &Pace) -> Result<Section> {
     Ok(section)
 }
 
-async fn pages(ground: &Ground, pace: &Pace) -> Result<Vec<Point>> {
+async fn pages(ground: &Ground, effort: &Effort) -> Result<Vec<Point>> {
     let mut points = Vec::new();
-    let pages: &[u64] = if pace.is_quick { &FEW_ROWS } else { &ROWS };
+    let pages: &[u64] = if effort.is_quick { &FEW_ROWS } else { &ROWS };
     for rows in pages.iter().copied() {
-        let target = |server: &_, form| Operation::page(rows, server, form, &ground.stage);
-        let contenders = contenders(ground, target)?;
+        let asks = |server: &_, form| Operation::page(rows, server, form, &ground.stage);
+        let contenders = contenders(ground, asks)?;
         compare::same(Operation::Feed, &contenders, &ground.stage.harness.database).await?;
         let before = Statements::of(&ground.ours).await?;
-        let measured = rounds::run(&contenders, alone(pace)).await?;
+        let measured = rounds::run(&contenders, alone(effort)).await?;
         points.push(Point {
             much: rows,
             statements: Some(Statements::of(&ground.ours).await?.since(before)),
@@ -103,9 +103,9 @@ async fn pages(ground: &Ground, pace: &Pace) -> Result<Vec<Point>> {
 }
 
 /// One request against how many there are.
-pub(super) async fn size(ground: &Ground, pace: &Pace) -> Result<Section> {
+pub(super) async fn size(ground: &Ground, effort: &Effort) -> Result<Section> {
     let mut points = Vec::new();
-    let count = if pace.is_quick { 2 } else { SIZES.len() };
+    let count = if effort.is_quick { 2 } else { SIZES.len() };
     for requests in SIZES.into_iter().take(count) {
         let size = Size {
             requests,
@@ -113,7 +113,7 @@ pub(super) async fn size(ground: &Ground, pace: &Pace) -> Result<Section> {
             ..Size::default()
         };
         let ground = Ground::prepare(&ground.common, size, &[]).await?;
-        let measured = ones(&ground, pace).await;
+        let measured = ones(&ground, effort).await;
         points.push(Point {
             much: requests,
             statements: None,
@@ -134,23 +134,23 @@ pub(super) async fn size(ground: &Ground, pace: &Pace) -> Result<Section> {
     Ok(section)
 }
 
-async fn ones(ground: &Ground, pace: &Pace) -> Result<Vec<Measured>> {
-    let target = |server: &_, _| Operation::One.target(server, None, &ground.stage);
-    let contenders = contenders(ground, target)?;
+async fn ones(ground: &Ground, effort: &Effort) -> Result<Vec<Measured>> {
+    let asks = |server: &_, _| Operation::One.asks(server, None, &ground.stage);
+    let contenders = contenders(ground, asks)?;
     compare::same(Operation::One, &contenders, &ground.stage.harness.database).await?;
-    rounds::run(&contenders, alone(pace)).await
+    rounds::run(&contenders, alone(effort)).await
 }
 
 /// Plant Care and the limit, in the form that is the fastest for long lists.
 fn contenders(
     ground: &Ground,
-    target: impl Fn(&Server, Option<Form>) -> Result<Target>,
+    asks: impl Fn(&Server, Option<Form>) -> Result<Asks>,
 ) -> Result<Vec<Contender>> {
     [(Role::Ours, &ground.ours), (Role::Limit, &ground.limit)]
         .into_iter()
         .map(|(role, server)| {
-            let (name, target) = (server.name.clone(), target(server, Some(Form::Rows))?);
-            Ok(Contender::asked(name, role, target, server, &ground.stage))
+            let (name, asks) = (server.name.clone(), asks(server, Some(Form::Rows))?);
+            Ok(Contender::asked(name, role, asks, server, &ground.stage))
         })
         .collect()
 }

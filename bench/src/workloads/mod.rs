@@ -25,14 +25,14 @@ pub enum Workload {
     Board,
     /// One request by its id.
     One,
-    /// Comments, with their events and wake-ups.
-    Write,
-    /// Comments of 50 writers on one request.
-    OneStream,
     /// The feed with more and less telemetry.
     Telemetry,
     /// How long a process takes until it is ready, and what it holds while nobody asks.
     Start,
+    /// Comments, with their events and wake-ups; after what is only read, so that all of that meets the same rows.
+    Write,
+    /// Comments of 50 writers on one request.
+    OneStream,
     /// The feed against the number of its rows.
     Rows,
     /// One request against how many there are.
@@ -55,7 +55,7 @@ impl Workload {
     }
 
     /// Measures it.
-    pub async fn run(self, ground: &Ground, plan: &Pace) -> Result<Section> {
+    pub async fn run(self, ground: &Ground, plan: &Effort) -> Result<Section> {
         let mut section = match self {
             Self::Feed => operations::run(Operation::Feed, ground, plan.http).await,
             Self::Board => operations::run(Operation::Board, ground, plan.http).await,
@@ -74,7 +74,7 @@ impl Workload {
 
 /// How long everything takes.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct Effort {
     /// Of what is asked over HTTP.
     pub http: Plan,
     /// Whether a look is enough: fewer points of a curve, and fewer of everything.

@@ -8,7 +8,7 @@ use plant_care_prove::processes;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Pace;
+use super::Effort;
 use crate::ground::Ground;
 use crate::report::{Section, Table, Target, figure};
 use crate::rounds::Spread;
@@ -16,10 +16,10 @@ use crate::rounds::Spread;
 /// Starts that are measured.
 const STARTS: usize = 10;
 
-pub(super) async fn run(ground: &Ground, pace: &Pace) -> Result<Section> {
+pub(super) async fn run(ground: &Ground, effort: &Effort) -> Result<Section> {
     let mut server = processes::Server::start(&ground.stage.program, "start").await?;
     let mut starts = Vec::new();
-    for _ in 0..if pace.is_quick { 3 } else { STARTS } {
+    for _ in 0..if effort.is_quick { 3 } else { STARTS } {
         server.kill().await?;
         let began = Instant::now();
         server.restart().await?;

@@ -101,6 +101,12 @@ fn named<'a>(measured: &'a [Measured], name: &str) -> Option<&'a Measured> {
     measured.iter().find(|measured| measured.name == name)
 }
 
+/// How much more processor time a request takes of the server than without telemetry, in hundredths.
+fn more(one: &Measured, measured: &[Measured]) -> Option<f64> {
+    let each = |measured: &Measured| measured.cost(|served| served.spent.server).median;
+    Some((each(one) / each(named(measured, OFF)?) - 1.0) * 100.0)
+}
+
 /// The share of the throughput without telemetry that is lost, in hundredths.
 fn cost(one: &Measured, measured: &[Measured]) -> Option<f64> {
     Some((1.0 - one.ratio(named(measured, OFF)?).median) * 100.0)
@@ -112,6 +118,7 @@ fn table(measured: &[Measured]) -> Table {
         "requests/s",
         "min–max",
         "costs %",
+        "server more %",
         "server ms",
         "Postgres ms",
     ]);
@@ -123,6 +130,7 @@ fn table(measured: &[Measured]) -> Table {
             figure(rate.median),
             format!("{}–{}", figure(rate.min), figure(rate.max)),
             cost(one, measured).map_or_else(String::new, |cost| format!("{cost:.1}")),
+            more(one, measured).map_or_else(String::new, |more| format!("{more:.1}")),
             spent(|served| served.spent.server),
             spent(|served| served.spent.postgres),
         ]);
