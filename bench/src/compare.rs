@@ -23,10 +23,8 @@ pub async fn same(operation: Operation, contenders: &[Contender], database: &Dat
             None => first = Some((&contender.name, done)),
             Some((name, expected)) => {
                 if let Some(difference) = expected.differs_from(&done) {
-                    let (operation, other) = (operation.name(), &contender.name);
-                    return fail(format!(
-                        "{operation}: {name} and {other} do not do the same: {difference}"
-                    ));
+                    let other = &contender.name;
+                    return fail(format!("{name} and {other} do not do the same: {difference}"));
                 }
             }
         }
