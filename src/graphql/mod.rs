@@ -85,6 +85,9 @@ pub struct Subscription(care_request::CareRequestSubscription, feed::FeedSubscri
 
 type PlantCareSchema = Schema<Query, Mutation, Subscription>;
 
+/// The schema before it is finished.
+pub type Builder = SchemaBuilder<Query, Mutation, Subscription>;
+
 /// The schema with its process, ready to run operations within the limits.
 #[derive(Clone)]
 pub struct Api {
@@ -131,7 +134,7 @@ fn without_standard_directives(sdl: &str) -> String {
     lines.join("\n").trim_end().to_owned() + "\n"
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+fn builder() -> Builder {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .override_output_type_description::<Query>("What can be asked.")
 }
@@ -139,6 +142,15 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
 impl Api {
     /// Builds the schema over a process.
     pub fn new(app: App) -> Result<Self, async_graphql::parser::Error> {
+        Self::extended(app, |schema| schema)
+    }
+
+    /// Builds the schema over a process with somebody else's extensions, which every operation goes through: so that
+    /// they can be compared with the program's own.
+    pub fn extended(
+        app: App,
+        extend: impl Fn(Builder) -> Builder,
+    ) -> Result<Self, async_graphql::parser::Error> {
         let sdl = sdl();
         let document = parse_schema(&sdl)?;
         let calls = Arc::new(Calls::of_schema(&document, &app.telemetry.metrics));
@@ -148,7 +160,7 @@ impl Api {
             is_ours,
         };
         let strict = || {
-            let schema = builder().data(app.clone());
+            let schema = extend(builder().data(app.clone()));
             if app.config.introspection {
                 schema
             } else {
