@@ -205,6 +205,8 @@ async fn open(
     let (counter, telemetry) = (Arc::clone(statements), Arc::clone(telemetry));
     connection.set_metric_callback(move |statement| {
         counter.fetch_add(1, Ordering::Relaxed);
+        // Without its values: those may be anybody's.
+        tracing::trace!(statement = %statement.statement.sql, "a statement was run");
         telemetry.statement(statement);
     });
     Ok(connection)

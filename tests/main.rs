@@ -36,6 +36,8 @@ mod live;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod prove;
 #[cfg(test)]
 mod relay;
