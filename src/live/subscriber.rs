@@ -13,7 +13,7 @@ use super::log::Entry;
 use super::message::{EndReason, GapReason, Message};
 use super::reminders::Whom;
 use super::topic::{Known, Lookup, Place};
-use super::{Cursor, Hub, Seat, Stream};
+use super::{Cursor, Hub, Seat, Stream, Teller};
 use crate::entity::stream_entry::Level;
 use crate::telemetry::metrics::Source;
 
@@ -165,6 +165,14 @@ impl Subscriber {
     /// Tells only the newest entry of each object, and so many in a second.
     pub fn latest(&mut self, per_second: u32) {
         self.latest = Some(Box::new(Latest::new(per_second)));
+    }
+
+    /// Has it woken with all who are told the same, as soon as what they are told is ready.
+    pub fn join(&mut self, teller: &Arc<dyn Teller>) {
+        // How many are left out differs from one to the next.
+        if self.latest.is_none() {
+            self.place.join(teller, &self.gate, self.minimum);
+        }
     }
 
     /// Says that the last message was not for the client after all.

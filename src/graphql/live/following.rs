@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_graphql::Response;
 use async_graphql::futures_util::StreamExt as _;
 use async_graphql::futures_util::future::{join, join_all};
+use opentelemetry::trace::SpanContext;
 
-use super::group::{Erroneous, Group, Shared};
+use super::group::{Answered, Erroneous, Group, Shared};
 use super::snapshot::Snapshot;
 use super::{Stage, Told};
 use crate::graphql::Api;
@@ -15,7 +16,7 @@ use crate::graphql::error::{ApiError, Exceeded, outcome, with_codes};
 use crate::graphql::scope::Caller;
 use crate::graphql::timeline::cursor;
 use crate::live::listeners::Subscription;
-use crate::live::{Cursor, EndReason, Mailbox, Message, Next, Seat, Stream, Subscriber};
+use crate::live::{Cursor, EndReason, Mailbox, Message, Next, Seat, Stream, Subscriber, Teller};
 use crate::telemetry::metrics::{Counted, Delivery, EndedBy};
 use crate::telemetry::operation::{Operation, Outcome};
 
@@ -160,6 +161,8 @@ impl Api {
         if let Some(per_second) = plan.latest {
             subscriber.latest(per_second);
         }
+        let teller: Arc<dyn Teller> = Arc::<Group>::clone(&group);
+        subscriber.join(&teller);
         let counted = (counted, app.telemetry.metrics.live.subscription(group.field));
         let from_snapshot = plan.board.is_some_and(|board| board.from_snapshot);
         Ok(Box::new(Following {
@@ -197,7 +200,7 @@ impl Following {
             },
         };
         match self.group.shared(&told, self.subscriber.seat()) {
-            Shared::Here(Some(body)) => Some(self.told(&told, body, false)),
+            Shared::Here(Some(answered)) => Some(self.told(&told, answered)),
             shared => {
                 self.pending = Some(told);
                 matches!(shared, Shared::Soon).then_some(Step::Waiting)
@@ -236,16 +239,17 @@ impl Following {
                 },
             };
             let ahead = self.subscriber.ahead(AHEAD).into_iter();
-            let ahead = join_all(ahead.map(|message| self.group.resolve(Told::Live(message))));
+            let ahead = join_all(ahead.map(|message| self.group.make_ready(Told::Live(message))));
             // What comes out of those with errors is resolved again when its turn comes.
             let (resolved, _) = join(self.group.resolve(copy(&told)), ahead).await;
             match resolved {
-                Ok(Some(body)) => return Ok(self.told(&told, body, true)),
+                Ok(Some(answered)) => return Ok(self.told(&told, answered)),
                 Ok(None) => self.subscriber.passed_over(),
                 Err(Erroneous(body)) => {
                     self.attempts += 1;
                     if self.attempts >= ATTEMPTS {
-                        return Ok(self.told(&told, body, true));
+                        let is_first = true;
+                        return Ok(self.told(&told, Answered { body, is_first }));
                     }
                     self.pending = Some(told);
                     return Err(Failed);
@@ -275,8 +279,9 @@ impl Following {
         Ok(())
     }
 
-    /// What to send. `is_first`: of those who share the answer, so that its trace is told of once.
-    fn told(&mut self, told: &Told, body: Arc<str>, is_first: bool) -> Step {
+    /// What to send.
+    fn told(&mut self, told: &Told, answered: Answered) -> Step {
+        let Answered { body, is_first } = answered;
         self.attempts = 0;
         let cursor = match told {
             Told::Live(message) => message.cursor().copied(),
@@ -298,9 +303,10 @@ impl Following {
             .map(|event| Delivery {
                 field: self.group.field,
                 recorded_at: event.recorded_at,
-                trace: told
-                    .cause()
-                    .filter(|cause| is_first && cause.is_sampled())
+                // Of those who share an answer, one.
+                trace: is_first
+                    .then(|| told.cause().filter(SpanContext::is_sampled))
+                    .flatten()
                     .map(|cause| cause.trace_id()),
             });
         Step::Told(Payload {
