@@ -71,6 +71,8 @@ pub struct Subscriber {
     /// The next time that the reminders know of.
     reminded: Option<Duration>,
     end: End,
+    /// Whether what it said last was all there is: what comes after that wakes it.
+    rests: bool,
 }
 
 /// How near a subscriber is to its end.
@@ -154,6 +156,7 @@ impl Subscriber {
             told_before: told,
             reminded: None,
             end: End::Open,
+            rests: false,
         })
     }
 
@@ -183,6 +186,11 @@ impl Subscriber {
         }
     }
 
+    /// Whether what it said last was all there is. It was woken since if there is more.
+    pub fn rests(&self) -> bool {
+        self.rests
+    }
+
     /// Where it stands.
     pub fn position(&self) -> &Cursor {
         &self.position
@@ -208,6 +216,7 @@ impl Subscriber {
 
     /// What it has to say now.
     pub fn look(&mut self) -> Next {
+        self.rests = false;
         if self.end == End::Over {
             return Next::Over;
         }
@@ -342,6 +351,7 @@ impl Subscriber {
             if !self.is_live() {
                 self.hub.metrics().live.backfilled(source);
             }
+            self.rests = self.is_live() && seq >= known.last && seq > known.floor && self.latest.is_none();
             return Some(self.tell(Message::Entry {
                 cursor,
                 entry,

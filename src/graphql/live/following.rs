@@ -57,6 +57,8 @@ pub struct Payload {
     pub cursor: Option<Cursor>,
     /// The event that it tells of as it happens.
     pub delivery: Option<Delivery>,
+    /// Whether there may be more at once; if not, its seat is woken when there is.
+    pub more: bool,
 }
 
 /// What became of one step.
@@ -190,20 +192,24 @@ impl Following {
         if self.snapshot.is_some() {
             return None;
         }
-        let told = match self.pending.take() {
-            Some(told) => told,
-            None => match self.subscriber.look() {
-                Next::Tell(message) => Box::new(Told::Live(message)),
-                Next::Wait => return Some(Step::Waiting),
-                Next::Over => return Some(Step::Ended),
-                Next::Load => return None,
-            },
-        };
-        match self.group.shared(&told, self.subscriber.seat()) {
-            Shared::Here(Some(answered)) => Some(self.told(&told, answered)),
-            shared => {
-                self.pending = Some(told);
-                matches!(shared, Shared::Soon).then_some(Step::Waiting)
+        loop {
+            let (told, more) = match self.pending.take() {
+                // What came since may have woken it already.
+                Some(told) => (*told, true),
+                None => match self.subscriber.look() {
+                    Next::Tell(message) => (Told::Live(message), !self.subscriber.rests()),
+                    Next::Wait => return Some(Step::Waiting),
+                    Next::Over => return Some(Step::Ended),
+                    Next::Load => return None,
+                },
+            };
+            match self.group.shared(&told, self.subscriber.seat()) {
+                Shared::Here(Some(answered)) => return Some(self.told(&told, answered, more)),
+                Shared::Here(None) => self.subscriber.passed_over(),
+                shared => {
+                    self.pending = Some(Box::new(told));
+                    return matches!(shared, Shared::Soon).then_some(Step::Waiting);
+                }
             }
         }
     }
@@ -243,13 +249,13 @@ impl Following {
             // What comes out of those with errors is resolved again when its turn comes.
             let (resolved, _) = join(self.group.resolve(copy(&told)), ahead).await;
             match resolved {
-                Ok(Some(answered)) => return Ok(self.told(&told, answered)),
+                Ok(Some(answered)) => return Ok(self.told(&told, answered, true)),
                 Ok(None) => self.subscriber.passed_over(),
                 Err(Erroneous(body)) => {
                     self.attempts += 1;
                     if self.attempts >= ATTEMPTS {
                         let is_first = true;
-                        return Ok(self.told(&told, Answered { body, is_first }));
+                        return Ok(self.told(&told, Answered { body, is_first }, true));
                     }
                     self.pending = Some(told);
                     return Err(Failed);
@@ -279,8 +285,8 @@ impl Following {
         Ok(())
     }
 
-    /// What to send.
-    fn told(&mut self, told: &Told, answered: Answered) -> Step {
+    /// What to send, and whether there may be more.
+    fn told(&mut self, told: &Told, answered: Answered, more: bool) -> Step {
         let Answered { body, is_first } = answered;
         self.attempts = 0;
         let cursor = match told {
@@ -313,6 +319,7 @@ impl Following {
             body,
             cursor,
             delivery,
+            more,
         })
     }
 

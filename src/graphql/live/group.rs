@@ -212,7 +212,7 @@ impl Group {
         };
         let mut crowd = cell.crowd();
         if let Some(body) = cell.body.get() {
-            return Shared::Here(cell.answered(body));
+            return Shared::Here(cell.answered(body.as_ref()));
         }
         if crowd.resolving == 0 {
             return Shared::No;
@@ -231,7 +231,7 @@ impl Group {
                 .map(|body| Answered { body, is_first: true })),
             Some(question) => {
                 let cell = self.resolve_for_all(question, told).await?;
-                Ok(cell.body.get().and_then(|body| cell.answered(body)))
+                Ok(cell.body.get().and_then(|body| cell.answered(body.as_ref())))
             }
         }
     }

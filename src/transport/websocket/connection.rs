@@ -1,16 +1,18 @@
 //! One connection, from its first message to its close.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use opentelemetry::Context;
+use opentelemetry::Context as TraceContext;
 use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 use super::close::{Close, TOKEN_EXPIRED};
 use super::message::{self, FromClient};
-use super::operations::{Messages, Operations, Outgoing};
-use super::socket::{Gone, Socket};
+use super::operations::{Done, Messages, Operations, Outgoing};
+use super::socket::{Gone, Read, Socket};
 use crate::graphql::Api;
 use crate::graphql::error::ApiError;
 use crate::graphql::scope::{Caller, Session};
@@ -38,7 +40,7 @@ pub(super) struct Connection {
     caller: Option<Caller>,
     operations: Operations,
     /// The client's place in a trace, as it says in `connection_init`: its operations belong to it.
-    trace: Context,
+    trace: TraceContext,
     deadlines: Deadlines,
 }
 
@@ -89,7 +91,7 @@ impl Connection {
             api,
             audience,
             session,
-            trace: Context::new(),
+            trace: TraceContext::new(),
             caller: None,
             deadlines: Deadlines {
                 init: Some(now + INIT_DEADLINE),
@@ -130,13 +132,13 @@ impl Connection {
     /// Waits for something to do, and does it.
     async fn turn(&mut self, socket: &mut Socket) -> Result<(), End> {
         self.remind();
-        tokio::select! {
-            () = self.audience.mailbox.wait() => {}
-            done = self.operations.done() => {
-                let messages = self.operations.finish(done);
-                self.write(socket, messages).await?;
-            }
-            read = socket.read() => self.hear(socket, read).await?,
+        let (done, read) = poll_fn(|cx| self.poll_turn(socket, cx)).await;
+        if let Some(done) = done {
+            let messages = self.operations.finish(done);
+            self.write(socket, messages).await?;
+        }
+        if let Some(read) = read {
+            self.hear(socket, read).await?;
         }
         self.check_end()?;
         self.keep_deadlines(socket).await?;
@@ -152,6 +154,18 @@ impl Connection {
         // The rest after the client was heard.
         self.audience.mailbox.wake();
         Ok(())
+    }
+
+    /// Waits for a piece of work, for the client, or for the mailbox: whichever it is, the others have their turn, too.
+    fn poll_turn(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<(Option<Done>, Option<Read>)> {
+        let done = self.operations.poll_done(cx);
+        let read = socket.poll_read();
+        let stirred = self.audience.mailbox.poll_wait(cx).is_ready();
+        if stirred || done.is_some() || read.is_some() {
+            Poll::Ready((done, read))
+        } else {
+            Poll::Pending
+        }
     }
 
     async fn write(&mut self, socket: &mut Socket, messages: Messages) -> Result<(), End> {
@@ -175,11 +189,7 @@ impl Connection {
         }
     }
 
-    async fn hear(
-        &mut self,
-        socket: &mut Socket,
-        read: Option<Result<Message, axum::Error>>,
-    ) -> Result<(), End> {
+    async fn hear(&mut self, socket: &mut Socket, read: Read) -> Result<(), End> {
         self.deadlines.unanswered = 0;
         match read {
             Some(Ok(Message::Text(text))) => {

@@ -1,13 +1,14 @@
 //! The operations of one connection.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use async_graphql::Request;
 use axum::extract::ws::Message;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use opentelemetry::Context;
+use opentelemetry::Context as TraceContext;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanKind, TraceContextExt as _};
 use slab::Slab;
@@ -95,7 +96,13 @@ impl Operations {
     }
 
     /// Starts an operation.
-    pub(super) fn start(&mut self, id: Id, request: Request, caller: Caller, parent: Context) -> Messages {
+    pub(super) fn start(
+        &mut self,
+        id: Id,
+        request: Request,
+        caller: Caller,
+        parent: TraceContext,
+    ) -> Messages {
         let maximum = self.api.app().config.limits.subscriptions_per_connection;
         let busy = self.running.len() + self.left;
         if busy >= maximum {
@@ -138,11 +145,14 @@ impl Operations {
         }
     }
 
-    /// Waits for a piece of work.
-    pub(super) async fn done(&mut self) -> Done {
-        match self.work.next().await {
-            Some(done) => done,
-            None => std::future::pending().await,
+    /// A piece of work that is done, if there is one.
+    pub(super) fn poll_done(&mut self, cx: &mut Context<'_>) -> Option<Done> {
+        if self.work.is_empty() {
+            return None;
+        }
+        match self.work.poll_next_unpin(cx) {
+            Poll::Ready(done) => done,
+            Poll::Pending => None,
         }
     }
 
@@ -227,10 +237,11 @@ impl Operations {
             }
             Step::Told(payload) => {
                 let operation = &self.running[number];
-                if let State::Following {
-                    following: Some(following),
-                    ..
-                } = &operation.state
+                if payload.more
+                    && let State::Following {
+                        following: Some(following),
+                        ..
+                    } = &operation.state
                 {
                     // There may be more; those that were woken before it come first.
                     following.wake();
@@ -255,7 +266,7 @@ impl Operations {
 async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, caller: Caller) -> Outcome {
     let telemetry = Arc::clone(&api.app().telemetry);
     let span = telemetry.traces.begin(
-        &Context::current(),
+        &TraceContext::current(),
         NewSpan::of(SpanKind::Server, "websocket operation", Vec::new()),
     );
     let outcome = carry_out(api, mailbox, number, request, caller)

@@ -27,12 +27,16 @@ pub(super) struct Socket {
     reminded: Duration,
 }
 
+/// What was read from a client; `None` once it has left.
+pub(super) type Read = Option<Result<Message, axum::Error>>;
+
 /// The client is gone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gone;
 
 impl Socket {
     pub(super) fn new(stream: WebSocket, mailbox: Arc<Mailbox>, app: App) -> Self {
+        mailbox.begin_to_read();
         Self {
             stream,
             mailbox,
@@ -41,9 +45,10 @@ impl Socket {
         }
     }
 
-    /// The next message; `None` once the client has left.
-    pub(super) async fn read(&mut self) -> Option<Result<Message, axum::Error>> {
-        self.stream.next().await
+    /// What there is to read, if there is something.
+    pub(super) fn poll_read(&mut self) -> Option<Read> {
+        let Self { stream, mailbox, .. } = self;
+        mailbox.poll_read(|cx| stream.poll_next_unpin(cx))
     }
 
     /// Writes a message, unless the client does not take it in time, or the connection has to end while it
