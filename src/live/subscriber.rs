@@ -223,7 +223,7 @@ impl Subscriber {
         if let Some(gap) = self.gap.take() {
             return self.tell(*gap);
         }
-        let (generation, known) = self.place.topic().known();
+        let (generation, known, mut found) = self.place.topic().look(self.position.seq + 1);
         if std::mem::replace(&mut self.generation, generation) != generation {
             return self.reset(known);
         }
@@ -248,7 +248,8 @@ impl Subscriber {
             if self.position.seq >= known.last {
                 return self.at_end(&known);
             }
-            match self.place.topic().lookup(self.position.seq + 1) {
+            let next = self.position.seq + 1;
+            match found.take().unwrap_or_else(|| self.place.topic().lookup(next)) {
                 Lookup::Unread => return Next::Load,
                 Lookup::Missing { to } => return self.missing(to),
                 Lookup::Here(entry, source) => {

@@ -79,6 +79,22 @@ struct State {
     left_at: Option<Instant>,
 }
 
+impl State {
+    fn lookup(&self, seq: i64) -> Lookup {
+        if let Some(entry) = self.ring.get(seq) {
+            return Lookup::Here(Arc::clone(entry), Source::Ring);
+        }
+        if seq <= self.known.floor {
+            return Lookup::Missing { to: self.known.floor };
+        }
+        match self.blocks.get(seq) {
+            Some(Ok(entry)) => Lookup::Here(Arc::clone(entry), Source::Database),
+            Some(Err(to)) => Lookup::Missing { to },
+            None => Lookup::Unread,
+        }
+    }
+}
+
 impl Topic {
     pub(super) fn new(stream: Stream, database: Database, clock: Clock) -> Arc<Self> {
         let state = State {
@@ -120,20 +136,14 @@ impl Topic {
 
     /// What the memory says of an entry.
     pub fn lookup(&self, seq: i64) -> Lookup {
+        self.state().lookup(seq)
+    }
+
+    /// [`known`](Self::known) and [`lookup`](Self::lookup) at once, the latter if there may be such an entry.
+    pub(super) fn look(&self, seq: i64) -> (u32, Known, Option<Lookup>) {
         let state = self.state();
-        if let Some(entry) = state.ring.get(seq) {
-            return Lookup::Here(Arc::clone(entry), Source::Ring);
-        }
-        if seq <= state.known.floor {
-            return Lookup::Missing {
-                to: state.known.floor,
-            };
-        }
-        match state.blocks.get(seq) {
-            Some(Ok(entry)) => Lookup::Here(Arc::clone(entry), Source::Database),
-            Some(Err(to)) => Lookup::Missing { to },
-            None => Lookup::Unread,
-        }
+        let found = (seq <= state.known.last).then(|| state.lookup(seq));
+        (state.generation, state.known, found)
     }
 
     /// An entry, fetched if need be; `None` if there is none.

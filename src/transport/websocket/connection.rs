@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
 use opentelemetry::Context as TraceContext;
-use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::close::{Close, TOKEN_EXPIRED};
 use super::message::{self, FromClient};
-use super::operations::{Done, Messages, Operations, Outgoing};
+use super::operations::{Done, Operations, Outgoing};
 use super::socket::{Gone, Read, Socket};
 use crate::graphql::Api;
 use crate::graphql::error::ApiError;
@@ -20,6 +21,7 @@ use crate::live::mailbox::Ending;
 use crate::live::reminders::Whom;
 use crate::telemetry::traces;
 use crate::transport::audience::Audience;
+use crate::transport::listener;
 
 /// How long a client may take to say who it is.
 const INIT_DEADLINE: Duration = Duration::from_secs(3);
@@ -79,7 +81,7 @@ impl Connection {
     /// Serves a websocket until its client leaves or it has to end.
     pub(super) async fn serve(
         api: Api,
-        socket: WebSocket,
+        socket: WebSocketStream<listener::Connection>,
         audience: Audience,
         session: Session,
         speaks: bool,
@@ -168,14 +170,26 @@ impl Connection {
         }
     }
 
-    async fn write(&mut self, socket: &mut Socket, messages: Messages) -> Result<(), End> {
-        for Outgoing { message, delivery } in messages {
+    async fn write(
+        &mut self,
+        socket: &mut Socket,
+        messages: impl IntoIterator<Item = Outgoing>,
+    ) -> Result<(), End> {
+        for outgoing in messages {
             // Whoever's session has ended gets nothing more.
             self.check_end()?;
-            socket.write(message).await?;
-            if let Some(delivery) = delivery {
-                let app = self.api.app();
-                app.telemetry.metrics.live.delivered(&delivery, app.clock.now());
+            match outgoing {
+                Outgoing::Text(text) => socket.write(&[&text]).await?,
+                Outgoing::Next(number, payload) => {
+                    let Some(id) = self.operations.id(number) else {
+                        continue;
+                    };
+                    socket.write(&message::next(id, &payload.body)).await?;
+                    if let Some(delivery) = payload.delivery {
+                        let app = self.api.app();
+                        app.telemetry.metrics.live.delivered(&delivery, app.clock.now());
+                    }
+                }
             }
         }
         Ok(())
@@ -204,7 +218,7 @@ impl Connection {
                 Err(Close::BadRequest("Messages are text, not binary.".to_owned()).into())
             }
             // The library answers pings by itself.
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
             Some(Ok(Message::Close(_))) => {
                 socket.farewell().await;
                 Err(End::Gone)
@@ -212,15 +226,13 @@ impl Connection {
             None => Err(End::Gone),
             Some(Err(error)) => {
                 tracing::debug!(%error, "a websocket could not be read");
-                Err(match error.into_inner().downcast_ref::<tungstenite::Error>() {
-                    Some(tungstenite::Error::Capacity(_)) => {
+                Err(match &error {
+                    tungstenite::Error::Capacity(_) => {
                         too_large(self.api.app().config.limits.websocket_message_bytes)
                     }
                     // It went away without a word.
-                    Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
-                        End::Gone
-                    }
-                    Some(error @ (tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_))) => {
+                    tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
+                    error @ (tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_)) => {
                         Close::BadRequest(format!("This is no message: {error}")).into()
                     }
                     _ => End::Gone,
@@ -233,7 +245,7 @@ impl Connection {
         match message {
             FromClient::Ping(payload) => {
                 let pong = message::pong(payload.as_deref());
-                Ok(socket.write(Message::Text(pong.into())).await?)
+                Ok(socket.write(&[&pong]).await?)
             }
             FromClient::Pong => Ok(()),
             FromClient::Init(_) if self.deadlines.init.is_none() => Err(Close::TooManyInits.into()),
@@ -241,7 +253,7 @@ impl Connection {
                 self.deadlines.init = None;
                 self.caller = Some(self.authenticate(&payload).await?);
                 self.check_end()?;
-                Ok(socket.write(Message::Text(message::ack().into())).await?)
+                Ok(socket.write(&[message::ACK]).await?)
             }
             FromClient::Subscribe(id, request) => {
                 let Some(caller) = self.caller else {
@@ -288,7 +300,7 @@ impl Connection {
             }
             self.deadlines.unanswered += 1;
             self.deadlines.ping = now + PING_EVERY;
-            socket.write(Message::Ping(axum::body::Bytes::new())).await?;
+            socket.ping().await?;
         }
         Ok(())
     }

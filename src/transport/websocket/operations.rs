@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_graphql::Request;
-use axum::extract::ws::Message;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -17,10 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 use super::message::{self, Id};
 use crate::graphql::Api;
 use crate::graphql::error::{ApiError, Exceeded};
-use crate::graphql::live::{Following, Step};
+use crate::graphql::live::{Following, Payload, Step};
 use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
-use crate::telemetry::metrics::Delivery;
 use crate::telemetry::traces::NewSpan;
 use crate::transport::http::negotiate::has_run;
 
@@ -69,14 +67,13 @@ enum Outcome {
     Stepped(Box<Following>, Step),
 }
 
-/// A message to write, and the event that it tells of as it happens.
-pub(super) struct Outgoing {
-    pub message: Message,
-    pub delivery: Option<Delivery>,
+/// A message to write.
+pub(super) enum Outgoing {
+    /// As it is.
+    Text(String),
+    /// What a subscription is told, and by which number it is known.
+    Next(usize, Payload),
 }
-
-/// What to write.
-pub(super) type Messages = Vec<Outgoing>;
 
 impl Operations {
     pub(super) fn new(api: Api, mailbox: Arc<Mailbox>) -> Self {
@@ -102,7 +99,7 @@ impl Operations {
         request: Request,
         caller: Caller,
         parent: TraceContext,
-    ) -> Messages {
+    ) -> Option<Outgoing> {
         let maximum = self.api.app().config.limits.subscriptions_per_connection;
         let busy = self.running.len() + self.left;
         if busy >= maximum {
@@ -111,7 +108,7 @@ impl Operations {
                 value: busy + 1,
                 maximum,
             });
-            return vec![text(message::error(&id, &error.into_response()))];
+            return Some(Outgoing::Text(message::error(&id, &error.into_response())));
         }
         self.started += 1;
         let serial = self.started;
@@ -132,7 +129,7 @@ impl Operations {
                 outcome: work.await,
             }
         }));
-        Vec::new()
+        None
     }
 
     /// Ends an operation, if there is one under the id.
@@ -157,7 +154,7 @@ impl Operations {
     }
 
     /// Takes what came of a piece of work.
-    pub(super) fn finish(&mut self, done: Done) -> Messages {
+    pub(super) fn finish(&mut self, done: Done) -> Vec<Outgoing> {
         let number = done.number;
         let operation = match self.running.get_mut(number) {
             Some(operation) if operation.serial == done.serial => operation,
@@ -172,12 +169,14 @@ impl Operations {
         match done.outcome {
             Outcome::Answered(body) => {
                 let operation = self.running.remove(number);
-                let answer = message::next(&operation.id, &body);
-                vec![text(answer), text(message::complete(&operation.id))]
+                let answer = message::next(&operation.id, &body).concat();
+                [answer, message::complete(&operation.id)]
+                    .map(Outgoing::Text)
+                    .into()
             }
             Outcome::Refused(response) => {
                 let operation = self.running.remove(number);
-                vec![text(message::error(&operation.id, &response))]
+                vec![Outgoing::Text(message::error(&operation.id, &response))]
             }
             Outcome::Opened(following) => {
                 following.wake();
@@ -194,22 +193,20 @@ impl Operations {
                     }
                     *following = Some(stepped);
                 }
-                self.take(number, step)
+                self.take(number, step).into_iter().collect()
             }
         }
     }
 
     /// Has the subscription look that was woken.
-    pub(super) fn look(&mut self, number: usize) -> Messages {
-        let Some(operation) = self.running.get_mut(number) else {
-            return Vec::new();
-        };
+    pub(super) fn look(&mut self, number: usize) -> Option<Outgoing> {
+        let operation = self.running.get_mut(number)?;
         let State::Following { following, woken } = &mut operation.state else {
-            return Vec::new();
+            return None;
         };
         let Some(looking) = following else {
             *woken = true;
-            return Vec::new();
+            return None;
         };
         if let Some(step) = looking.ready() {
             return self.take(number, step);
@@ -225,15 +222,20 @@ impl Operations {
                 }
             }));
         }
-        Vec::new()
+        None
     }
 
-    fn take(&mut self, number: usize, step: Step) -> Messages {
+    /// The id of the subscription that is known by a number.
+    pub(super) fn id(&self, number: usize) -> Option<&Id> {
+        self.running.get(number).map(|operation| &operation.id)
+    }
+
+    fn take(&mut self, number: usize, step: Step) -> Option<Outgoing> {
         match step {
-            Step::Waiting => Vec::new(),
+            Step::Waiting => None,
             Step::Ended => {
                 let operation = self.running.remove(number);
-                vec![text(message::complete(&operation.id))]
+                Some(Outgoing::Text(message::complete(&operation.id)))
             }
             Step::Told(payload) => {
                 let operation = &self.running[number];
@@ -246,10 +248,7 @@ impl Operations {
                     // There may be more; those that were woken before it come first.
                     following.wake();
                 }
-                vec![Outgoing {
-                    delivery: payload.delivery,
-                    ..text(message::next(&operation.id, &payload.body))
-                }]
+                Some(Outgoing::Next(number, payload))
             }
         }
     }
@@ -310,12 +309,5 @@ async fn carry_out(
                 Err(ended) => Outcome::Refused(Box::new(ApiError::internal(&ended).into_response())),
             }
         }
-    }
-}
-
-fn text(message: String) -> Outgoing {
-    Outgoing {
-        message: Message::Text(message.into()),
-        delivery: None,
     }
 }
