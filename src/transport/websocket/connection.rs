@@ -79,17 +79,17 @@ impl From<Close> for End {
 
 impl Connection {
     /// Serves a websocket until its client leaves or it has to end.
-    pub(super) async fn serve(
+    pub(super) fn serve(
         api: Api,
         socket: WebSocketStream<listener::Connection>,
         audience: Audience,
         session: Session,
         speaks: bool,
-    ) {
-        let mut socket = Socket::new(socket, Arc::clone(&audience.mailbox), api.app().clone());
+    ) -> impl Future<Output = ()> + Send {
+        let mut socket = Socket::new(socket, Arc::clone(&audience.mailbox), Arc::clone(&api.app().hub));
         let now = api.app().clock.elapsed();
         let mut connection = Self {
-            operations: Operations::new(api.clone(), Arc::clone(&audience.mailbox)),
+            operations: Operations::new(Arc::clone(&audience.mailbox)),
             api,
             audience,
             session,
@@ -102,20 +102,27 @@ impl Connection {
                 reminded: None,
             },
         };
-        let end = if speaks {
-            connection.run(&mut socket).await
-        } else {
-            End::Close(Close::SubprotocolNotAcceptable)
-        };
+        // They are part of what is run as they are; an async function would keep its arguments beside them.
+        async move {
+            let end = if speaks {
+                connection.run(&mut socket).await
+            } else {
+                End::Close(Close::SubprotocolNotAcceptable)
+            };
+            Box::pin(connection.end(socket, end)).await;
+        }
+    }
+
+    async fn end(self, socket: Socket, end: End) {
         if let End::Close(why) = &end
             && let Some(why) = why.ends_streams_by()
         {
-            connection.audience.mailbox.ends_by(why);
+            self.audience.mailbox.ends_by(why);
         }
         // Its streams end before the last word is said; it is counted until after that.
         let Self {
             audience, operations, ..
-        } = connection;
+        } = self;
         drop(operations);
         if let End::Close(why) = end {
             socket.close(&why).await;
@@ -251,7 +258,8 @@ impl Connection {
             FromClient::Init(_) if self.deadlines.init.is_none() => Err(Close::TooManyInits.into()),
             FromClient::Init(payload) => {
                 self.deadlines.init = None;
-                self.caller = Some(self.authenticate(&payload).await?);
+                // Apart: it happens once, and would else be part of what every connection keeps.
+                self.caller = Some(Box::pin(self.authenticate(&payload)).await?);
                 self.check_end()?;
                 Ok(socket.write(&[message::ACK]).await?)
             }
@@ -262,7 +270,8 @@ impl Connection {
                 if self.operations.has(&id) {
                     return Err(Close::SubscriberExists(id.as_json().to_owned()).into());
                 }
-                let messages = self.operations.start(id, *request, caller, self.trace.clone());
+                let trace = self.trace.clone();
+                let messages = self.operations.start(&self.api, id, *request, caller, trace);
                 self.write(socket, messages).await
             }
             FromClient::Complete(id) => {

@@ -60,7 +60,8 @@ impl Handshake {
             tracing::error!("a connection is none that the listener has accepted");
             return None;
         };
-        let (stream, read) = (bare.io.into_inner(), bare.read_buf.into());
+        // Copied, because what HTTP had for reading would be kept with it.
+        let (stream, read) = (bare.io.into_inner(), bare.read_buf.to_vec());
         let websocket = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config));
         Some(websocket.await)
     }

@@ -53,9 +53,10 @@ pub fn upgrade(api: Api, headers: &HeaderMap, address: IpAddr, handshake: Handsh
         .write_buffer_size(0);
     let (answer, speaks) = (handshake.answer(), handshake.speaks);
     let tasks = api.app().tasks.clone();
-    tasks.spawn(async move {
+    tasks.clone().spawn(async move {
         if let Some(socket) = handshake.websocket(config).await {
-            Connection::serve(api, socket, audience, session, speaks).await;
+            // On a task of its own: what only the handshake needs is not kept for as long as the connection.
+            tasks.spawn(Connection::serve(api, socket, audience, session, speaks));
         }
     });
     answer

@@ -27,7 +27,6 @@ use crate::transport::http::negotiate::has_run;
 /// At most one step of each subscription is under way, and nothing of it waits to be written: so a hot
 /// one takes turns with all others, and one that is behind takes no memory for it.
 pub(super) struct Operations {
-    api: Api,
     mailbox: Arc<Mailbox>,
     running: Slab<Operation>,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -76,9 +75,8 @@ pub(super) enum Outgoing {
 }
 
 impl Operations {
-    pub(super) fn new(api: Api, mailbox: Arc<Mailbox>) -> Self {
+    pub(super) fn new(mailbox: Arc<Mailbox>) -> Self {
         Self {
-            api,
             mailbox,
             running: Slab::new(),
             work: FuturesUnordered::new(),
@@ -95,12 +93,13 @@ impl Operations {
     /// Starts an operation.
     pub(super) fn start(
         &mut self,
+        api: &Api,
         id: Id,
         request: Request,
         caller: Caller,
         parent: TraceContext,
     ) -> Option<Outgoing> {
-        let maximum = self.api.app().config.limits.subscriptions_per_connection;
+        let maximum = api.app().config.limits.subscriptions_per_connection;
         let busy = self.running.len() + self.left;
         if busy >= maximum {
             let error = ApiError::LimitExceeded(Exceeded {
@@ -114,13 +113,7 @@ impl Operations {
         let serial = self.started;
         let state = State::Working;
         let number = self.running.insert(Operation { serial, id, state });
-        let work = work(
-            self.api.clone(),
-            Arc::clone(&self.mailbox),
-            number,
-            request,
-            caller,
-        );
+        let work = work(api.clone(), Arc::clone(&self.mailbox), number, request, caller);
         let work = work.with_context(parent);
         self.work.push(Box::pin(async move {
             Done {

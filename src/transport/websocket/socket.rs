@@ -15,9 +15,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::close::Close;
 use super::frame;
-use crate::app::App;
-use crate::live::Mailbox;
 use crate::live::reminders::Whom;
+use crate::live::{Hub, Mailbox};
 use crate::telemetry::metrics::EndedBy;
 use crate::transport::listener::{Connection, WRITE_DEADLINE};
 
@@ -37,7 +36,7 @@ pub(super) struct Socket {
     /// Whether the library may have something to write: it answers by itself what it reads.
     answers: bool,
     mailbox: Arc<Mailbox>,
-    app: App,
+    hub: Arc<Hub>,
     /// When the reminders wake a writer that waits.
     reminded: Duration,
 }
@@ -50,13 +49,13 @@ pub(super) type Read = Option<Result<Message, tungstenite::Error>>;
 pub(super) struct Gone;
 
 impl Socket {
-    pub(super) fn new(stream: WebSocketStream<Connection>, mailbox: Arc<Mailbox>, app: App) -> Self {
+    pub(super) fn new(stream: WebSocketStream<Connection>, mailbox: Arc<Mailbox>, hub: Arc<Hub>) -> Self {
         mailbox.begin_to_read();
         Self {
             stream,
             answers: false,
             mailbox,
-            app,
+            hub,
             reminded: Duration::ZERO,
         }
     }
@@ -81,7 +80,7 @@ impl Socket {
         if self.answers {
             let Self { stream, mailbox, .. } = self;
             let flushing = async { stream.flush().await.map_err(|_| Gone) };
-            within_deadline(flushing, mailbox, &self.app, &mut self.reminded).await?;
+            within_deadline(flushing, mailbox, &self.hub, &mut self.reminded).await?;
             self.answers = false;
         }
         let stream = self.stream.get_mut();
@@ -91,7 +90,7 @@ impl Socket {
         }
         let mut written = 0;
         let sending = poll_fn(|cx| poll_write(stream, &left, &mut written, cx));
-        within_deadline(sending, &self.mailbox, &self.app, &mut self.reminded).await
+        within_deadline(sending, &self.mailbox, &self.hub, &mut self.reminded).await
     }
 
     /// Asks whether the client is there.
@@ -101,7 +100,7 @@ impl Socket {
             let ping = Message::Ping(tungstenite::Bytes::new());
             stream.send(ping).await.map_err(|_| Gone)
         };
-        within_deadline(sending, mailbox, &self.app, &mut self.reminded).await
+        within_deadline(sending, mailbox, &self.hub, &mut self.reminded).await
     }
 
     /// Answers that the client closes the connection: reading on sends the library's answer.
@@ -158,14 +157,14 @@ fn poll_write(
 async fn within_deadline(
     sending: impl Future<Output = Result<(), Gone>>,
     mailbox: &Arc<Mailbox>,
-    app: &App,
+    hub: &Hub,
     reminded: &mut Duration,
 ) -> Result<(), Gone> {
     let mut sending = pin!(sending);
     if let Some(sent) = futures_util::future::poll_immediate(&mut sending).await {
         return sent;
     }
-    let reminders = &app.hub.reminders;
+    let reminders = &hub.reminders;
     let mut now = reminders.clock().elapsed();
     let deadline = now + WRITE_DEADLINE;
     loop {
