@@ -10,8 +10,10 @@ WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
 COPY migration/Cargo.toml migration/Cargo.toml
 COPY prove/Cargo.toml prove/Cargo.toml
-RUN mkdir -p src migration/src prove/src \
-    && touch src/lib.rs migration/src/lib.rs prove/src/lib.rs \
+# Of the benchmark no more: it is a part of the workspace, and not of the program.
+COPY bench/Cargo.toml bench/Cargo.toml
+RUN mkdir -p src migration/src prove/src bench/src \
+    && touch src/lib.rs migration/src/lib.rs prove/src/lib.rs bench/src/lib.rs \
     && cargo fetch --locked
 
 COPY src src

@@ -1,6 +1,6 @@
 # Each target is a few lines; the rest is in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help run up down test prove check fmt schema graphiql dashboards clean
+.PHONY: help run up down test prove bench check fmt schema graphiql dashboards clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -20,6 +20,9 @@ test: ## Run every test on SQLite and Postgres; installs what is missing
 
 prove: ## Run the long proofs in full, on both databases
 	@scripts/prove
+
+bench: ## Measure beside peers and the machine's limit; QUICK=1 for a look, ONLY="feed one" for some
+	@scripts/bench
 
 check: ## Formatting, lints and licences
 	@scripts/check

@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod at_hand;
+#[cfg(test)]
 mod board;
 #[cfg(test)]
 mod bus;

@@ -5,14 +5,12 @@
 use plant_care_prove::database::Database;
 use plant_care_prove::failure::Result;
 
-/// Who asks for the feed: she owns 50 requests.
+/// Who asks for the feed: she owns 50 requests, or as many as the size says.
 pub const OWNER: &str = "Bench owner";
-/// Who comments: she owns 50 others.
+/// Who comments: she owns as many others.
 pub const WRITER: &str = "Bench writer";
 /// A member who is nobody's party: she reads the board.
 pub const READER: &str = "Bench reader";
-/// Requests of the owner, and of the writer.
-pub const OWNED: u64 = 50;
 /// Members who never log in.
 const MEMBERS: u64 = 400;
 /// Places that open requests are near: name, latitude and longitude in degrees.
@@ -48,6 +46,8 @@ pub struct Size {
     pub requests: u64,
     /// Comments on each.
     pub comments: u64,
+    /// How many of the requests are the owner's, and how many the writer's.
+    pub owned: u64,
 }
 
 impl Default for Size {
@@ -55,6 +55,7 @@ impl Default for Size {
         Self {
             requests: 20_000,
             comments: 5,
+            owned: 50,
         }
     }
 }
@@ -88,12 +89,13 @@ pub async fn fill(database: &Database, size: Size) -> Result<()> {
         .replace("{comment}", &dialect.id("004", "n.n * 1024 + c.n"))
         .replace("{owner_member}", &dialect.id("001", "n.n % 300 + 8"))
         .replace("{caretaker_member}", &dialect.id("001", "n.n % 7 + 1"))
+        .replace("{day}", if dialect.is_postgres { "date" } else { "text" })
         .replace("{cells}", &cells.join(", "))
         .replace("{places}", &cells.len().to_string())
         .replace("{members}", &MEMBERS.to_string())
         .replace("{requests}", &size.requests.to_string())
         .replace("{comments}", &size.comments.to_string())
-        .replace("{share}", &(size.requests / OWNED).to_string())
+        .replace("{share}", &(size.requests / size.owned).to_string())
         .replace("{OWNER}", OWNER)
         .replace("{WRITER}", WRITER);
     database.execute(&sql).await.map(|_| ())

@@ -2,13 +2,34 @@
 //!
 //! | part | what it does |
 //! |---|---|
-//! | [`data`], [`members`] | fill a database with what is asked for, and register who asks |
+//! | [`data`], [`members`], [`stage`] | fill a database with what is asked for, and register who asks |
+//! | [`servers`], [`limits`], [`sink`], [`ground`] | start what is measured: Plant Care, its peers, the limit |
+//! | [`operations`], [`neutral`], [`compare`] | what is asked of each, and whether all answer the same |
+//! | [`load`], [`pgbench`], [`usage`], [`rounds`] | ask, and measure what it takes |
+//! | [`workloads`], [`report`] | what is measured, and how it is told |
+//! | [`whole`], [`beside`] | all of it, or a quick look |
 
+pub mod beside;
+pub mod compare;
 pub mod data;
+pub mod ground;
+pub mod limits;
+pub mod load;
 pub mod members;
+pub mod neutral;
+pub mod operations;
+pub mod pgbench;
+pub mod report;
+pub mod rounds;
+pub mod servers;
+pub mod sink;
+pub mod stage;
+pub mod usage;
+pub mod whole;
+pub mod workloads;
 
 use clap::{Parser, Subcommand};
-use plant_care_prove::failure::Result;
+use plant_care_prove::failure::{Result, fail};
 use plant_care_prove::harness::{Common, Harness};
 
 use self::data::Size;
@@ -33,13 +54,34 @@ enum Part {
         #[arg(long, default_value_t = Size::default().requests)]
         requests: u64,
     },
+    /// Measures everything, or what is named, and writes the report.
+    Run(whole::Options),
+    /// Measures Plant Care beside the limit alone: the quick look while something is changed.
+    Limit(beside::Options),
+    /// The limit's server.
+    #[command(hide = true)]
+    LimitServer(limits::Options),
+    /// A collector of spans that keeps none.
+    #[command(hide = true)]
+    SinkServer(sink::Options),
 }
 
 /// Does it: what there is to say.
 pub async fn run(cli: Cli) -> Result<String> {
-    let harness = Harness::new(&cli.common).await?;
     match cli.part {
-        Part::Stand { requests } => stand(&harness, requests).await,
+        Part::Stand { requests } => stand(&Harness::new(&cli.common).await?, requests).await,
+        Part::Run(options) => unless_interrupted(Box::pin(whole::run(&cli.common, &options))).await,
+        Part::Limit(options) => unless_interrupted(Box::pin(beside::run(&cli.common, &options))).await,
+        Part::LimitServer(options) => limits::serve(options).await.map(|()| String::new()),
+        Part::SinkServer(options) => sink::serve(options).await.map(|()| String::new()),
+    }
+}
+
+/// Interrupted, it takes down what it has started.
+async fn unless_interrupted(measuring: impl Future<Output = Result<String>>) -> Result<String> {
+    tokio::select! {
+        measured = measuring => measured,
+        _ = tokio::signal::ctrl_c() => fail("it was interrupted"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every proof needs: a folder, a database, the program under test, and a client.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::Value;
@@ -76,6 +76,11 @@ impl Harness {
             program,
             folder,
         })
+    }
+
+    /// The folder in which logs are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Starts a server.

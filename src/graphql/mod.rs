@@ -1,5 +1,8 @@
 //! The GraphQL layer: types, inputs, payloads, and resolvers that translate. No rules and no SQL.
 
+pub mod ahead;
+pub mod at_hand;
+mod batches;
 pub mod busy;
 pub mod care_event;
 pub mod care_record;
@@ -9,6 +12,7 @@ pub mod connection;
 pub mod document;
 pub mod error;
 pub mod feed;
+pub mod json;
 pub mod lexical;
 pub mod limits;
 pub mod live;
@@ -38,6 +42,7 @@ use async_graphql::{
 };
 use async_graphql_value::ConstValue;
 
+use self::batches::with_batches;
 use self::busy::Busy;
 use self::document::Document;
 use self::error::{ApiError, Exceeded, OUT_OF_TIME, is_ours, outcome, with_codes};
@@ -79,6 +84,9 @@ pub struct Mutation(
 pub struct Subscription(care_request::CareRequestSubscription, feed::FeedSubscription);
 
 type PlantCareSchema = Schema<Query, Mutation, Subscription>;
+
+/// The schema before it is finished.
+pub type Builder = SchemaBuilder<Query, Mutation, Subscription>;
 
 /// The schema with its process, ready to run operations within the limits.
 #[derive(Clone)]
@@ -126,7 +134,7 @@ fn without_standard_directives(sdl: &str) -> String {
     lines.join("\n").trim_end().to_owned() + "\n"
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+fn builder() -> Builder {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .override_output_type_description::<Query>("What can be asked.")
 }
@@ -134,6 +142,15 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
 impl Api {
     /// Builds the schema over a process.
     pub fn new(app: App) -> Result<Self, async_graphql::parser::Error> {
+        Self::extended(app, |schema| schema)
+    }
+
+    /// Builds the schema over a process with somebody else's extensions, which every operation goes through: so that
+    /// they can be compared with the program's own.
+    pub fn extended(
+        app: App,
+        extend: impl Fn(Builder) -> Builder,
+    ) -> Result<Self, async_graphql::parser::Error> {
         let sdl = sdl();
         let document = parse_schema(&sdl)?;
         let calls = Arc::new(Calls::of_schema(&document, &app.telemetry.metrics));
@@ -143,7 +160,7 @@ impl Api {
             is_ours,
         };
         let strict = || {
-            let schema = builder().data(app.clone());
+            let schema = extend(builder().data(app.clone()));
             if app.config.introspection {
                 schema
             } else {
@@ -185,7 +202,8 @@ impl Api {
     /// Runs a query or mutation.
     pub async fn run(&self, document: Document, caller: Caller) -> Response {
         let operation = self.begin(&document, &caller);
-        let response = operation.run.run(self.run_as(&operation, document, caller)).await;
+        let running = with_batches(Box::pin(self.run_as(&operation, document, caller)));
+        let response = operation.run.run(running).await;
         operation.end(outcome(&response));
         response
     }
@@ -221,6 +239,9 @@ impl Api {
             return self.out_of_time();
         };
         self.calls.count(&plan, &mut response);
+        let metrics = &self.app.telemetry.metrics.graphql;
+        self.calls
+            .count_called(&operation.run.notes().take_called(), metrics);
         self.busy.note_response(&response);
         let response = with_codes(response);
         match cost {
@@ -249,7 +270,8 @@ impl Api {
         };
         let mut answers = schema.execute_stream(request);
         let limit = self.app.config.limits.operation;
-        let answer = match resolution.run(tokio::time::timeout(limit, answers.next())).await {
+        let answer = with_batches(Box::pin(tokio::time::timeout(limit, answers.next())));
+        let answer = match resolution.run(answer).await {
             Ok(answer) => answer,
             Err(_) => Some(self.out_of_time()),
         };

@@ -11,6 +11,7 @@ use super::group::{Answered, Erroneous, Group, Shared};
 use super::snapshot::Snapshot;
 use super::{Stage, Told};
 use crate::graphql::Api;
+use crate::graphql::batches::with_batches;
 use crate::graphql::document::Document;
 use crate::graphql::error::{ApiError, Exceeded, outcome, with_codes};
 use crate::graphql::scope::Caller;
@@ -85,7 +86,7 @@ impl Api {
     ) -> Result<Box<Following>, Box<Response>> {
         let operation = self.begin(&document, &caller);
         let opening = self.open_as(&operation, document, caller, (mailbox, number), last_event_id);
-        let opened = operation.run.run(opening).await;
+        let opened = operation.run.run(with_batches(Box::pin(opening))).await;
         operation.end(
             opened
                 .as_ref()
