@@ -30,7 +30,7 @@ async fn plan(app: &TestApp, statement: &str) -> String {
         let lines: Vec<String> = rows.iter().map(|row| row.try_get_by_index(3).unwrap()).collect();
         return lines.join("\n");
     }
-    let parameters = (1..)
+    let parameters = (1..1_000)
         .take_while(|number| statement.contains(&format!("${number}")))
         .count();
     let arguments = match parameters {
