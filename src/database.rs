@@ -21,6 +21,8 @@ use crate::telemetry::Telemetry;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection; longer than for a lock, so that a lock is named.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(6);
+/// How long a connection may have rested to be taken without being asked.
+const TRUSTED_FOR: Duration = Duration::from_millis(500);
 /// How often a transaction is tried that Postgres ended to resolve a conflict.
 const ATTEMPTS: usize = 5;
 
@@ -188,6 +190,8 @@ async fn open(
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_timeout(ACQUIRE_TIMEOUT)
         .sqlx_logging(false)
+        // Asking a connection whether it is there takes a round trip.
+        .test_before_acquire_if_idle_for(TRUSTED_FOR)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .create_if_missing(true)
@@ -201,6 +205,8 @@ async fn open(
     let (counter, telemetry) = (Arc::clone(statements), Arc::clone(telemetry));
     connection.set_metric_callback(move |statement| {
         counter.fetch_add(1, Ordering::Relaxed);
+        // Without its values: those may be anybody's.
+        tracing::trace!(statement = %statement.statement.sql, "a statement was run");
         telemetry.statement(statement);
     });
     Ok(connection)

@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod at_hand;
+#[cfg(test)]
 mod board;
 #[cfg(test)]
 mod bus;
@@ -33,6 +35,8 @@ mod limits;
 mod live;
 #[cfg(test)]
 mod offers;
+#[cfg(test)]
+mod plans;
 #[cfg(test)]
 mod prove;
 #[cfg(test)]

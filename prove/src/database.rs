@@ -53,6 +53,16 @@ impl Database {
         }
     }
 
+    /// The database at an address; whoever made it takes it away.
+    pub fn at(url: &str) -> Self {
+        let file = url.strip_prefix("sqlite://").map(PathBuf::from);
+        Self {
+            url: url.to_owned(),
+            file,
+            _private: None,
+        }
+    }
+
     /// A new database on a Postgres server: on this one, or on one that is started for it.
     pub async fn postgres(server: Option<&str>) -> Result<Self> {
         let (server, private) = match server {
@@ -106,20 +116,17 @@ impl Database {
     where
         T: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite>,
     {
-        Ok(match self.link().await? {
-            Link::Postgres(mut link) => sqlx::raw_sql(AssertSqlSafe(sql))
-                .fetch_all(&mut link)
-                .await?
-                .iter()
-                .map(|row| row.try_get(0))
-                .collect::<std::result::Result<_, _>>()?,
-            Link::Sqlite(mut link) => sqlx::raw_sql(AssertSqlSafe(sql))
-                .fetch_all(&mut link)
-                .await?
-                .iter()
-                .map(|row| row.try_get(0))
-                .collect::<std::result::Result<_, _>>()?,
-        })
+        self.link().await?.column(sql).await
+    }
+
+    /// The first column of a query, after statements on the same connection.
+    pub async fn column_after<T>(&self, before: &str, sql: &str) -> Result<Vec<T>>
+    where
+        T: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        let mut link = self.link().await?;
+        link.execute(before).await?;
+        link.column(sql).await
     }
 
     /// A query's one number.
@@ -164,6 +171,26 @@ impl Link {
         Ok(match self {
             Self::Postgres(link) => sql.execute(link).await?.rows_affected(),
             Self::Sqlite(link) => sql.execute(link).await?.rows_affected(),
+        })
+    }
+
+    async fn column<T>(&mut self, sql: &str) -> Result<Vec<T>>
+    where
+        T: for<'r> Decode<'r, Postgres> + Type<Postgres> + for<'r> Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        Ok(match self {
+            Self::Postgres(link) => sqlx::raw_sql(AssertSqlSafe(sql))
+                .fetch_all(link)
+                .await?
+                .iter()
+                .map(|row| row.try_get(0))
+                .collect::<std::result::Result<_, _>>()?,
+            Self::Sqlite(link) => sqlx::raw_sql(AssertSqlSafe(sql))
+                .fetch_all(link)
+                .await?
+                .iter()
+                .map(|row| row.try_get(0))
+                .collect::<std::result::Result<_, _>>()?,
         })
     }
 

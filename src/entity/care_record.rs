@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
+use super::by_place::read_by_place;
 use super::{CareRecordId, CareRequestId, PlantId, UserId};
 
 /// One act of care. Written once, never changed.
@@ -20,6 +21,18 @@ pub struct Model {
     pub occurred_at: DateTimeUtc,
     pub created_at: DateTimeUtc,
 }
+
+read_by_place!(
+    id,
+    care_request_id,
+    plant_id,
+    caretaker_id,
+    kind,
+    amount_ml,
+    note,
+    occurred_at,
+    created_at
+);
 
 impl ActiveModelBehavior for ActiveModel {}
 

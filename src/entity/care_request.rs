@@ -4,6 +4,7 @@ use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Cond, LockType, Query, SelectStatement};
 
+use super::by_place::read_by_place;
 use super::{CareRequestId, UserId, assignment, offer};
 
 /// A request for care of some plants over some days.
@@ -34,6 +35,26 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub version: i64,
 }
+
+read_by_place!(
+    id,
+    owner_id,
+    caretaker_id,
+    title,
+    mode,
+    starts_on,
+    ends_on,
+    timezone,
+    approx_cell,
+    latitude_e6,
+    longitude_e6,
+    instructions,
+    status,
+    status_since,
+    urgent,
+    created_at,
+    version
+);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Cond, Query};
 
+use super::by_place::read_by_place;
 use super::{CareRequestId, CommentId, UserId, care_request};
 
 /// A comment; `is_advice` is set by the server only.
@@ -19,6 +20,16 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub version: i64,
 }
+
+read_by_place!(
+    id,
+    care_request_id,
+    author_id,
+    body,
+    is_advice,
+    created_at,
+    version
+);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
+use super::by_place::read_by_place;
 use super::{CareRequestId, EventId, PlantId, UserId};
 
 /// A fact. Its free text lives in its noun's row (`subject_id`), never here.
@@ -25,6 +26,18 @@ pub struct Model {
     /// The W3C trace context of the mutation that caused it.
     pub traceparent: Option<String>,
 }
+
+read_by_place!(
+    id,
+    kind,
+    care_request_id,
+    plant_id,
+    actor_id,
+    subject_id,
+    occurred_at,
+    recorded_at,
+    traceparent
+);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -12,6 +12,7 @@
 )]
 
 pub mod assignment;
+pub mod by_place;
 pub mod care_record;
 pub mod care_request;
 pub mod care_request_plant;

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Cond, Query};
 
+use super::by_place::read_by_place;
 use super::{CareRequestId, OfferId, UserId, care_request};
 
 /// An offer; a member has at most one that is `SENT` for a request.
@@ -19,6 +20,16 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub version: i64,
 }
+
+read_by_place!(
+    id,
+    care_request_id,
+    caretaker_id,
+    message,
+    status,
+    created_at,
+    version
+);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Cond, Query};
 
+use super::by_place::read_by_place;
 use super::{PlantId, UserId, care_request, care_request_plant};
 
 /// A plant of a member.
@@ -20,6 +21,17 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub version: i64,
 }
+
+read_by_place!(
+    id,
+    owner_id,
+    name,
+    species_text,
+    instructions,
+    status,
+    created_at,
+    version
+);
 
 impl ActiveModelBehavior for ActiveModel {}
 

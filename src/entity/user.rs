@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use super::UserId;
+use super::by_place::read_by_place;
 
 /// A member. The e-mail address is sealed with the member's own data key and found by a keyed
 /// blind index; destroying `data_key_wrapped` erases it.
@@ -30,6 +31,25 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub version: i64,
 }
+
+read_by_place!(
+    id,
+    display_name,
+    email_index,
+    email_sealed,
+    data_key_wrapped,
+    password_hash,
+    role,
+    botanist_status,
+    status,
+    locale,
+    timezone,
+    capacity_plants,
+    token_epoch,
+    last_seen_at,
+    created_at,
+    version
+);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface, Object};
 
+use super::at_hand::Write;
 use super::care_record::{self, TaskKind};
 use super::care_request::CareRequest;
 use super::comment::Comment;
@@ -249,6 +250,8 @@ async fn recorded(
         None => Ok(None),
     }
 }
+
+impl Write for CareEvent {}
 
 impl ConnectionNode for CareEvent {
     const NAME: &'static str = "CareEvent";

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object};
 use uuid::Uuid;
 
+use super::ahead::{Ahead, is_a_row};
+use super::at_hand::AtHand;
 use super::care_request::CareRequest;
 use super::connection::{ConnectionNode, KeyedNode};
 use super::error::{ApiError, UserError};
@@ -18,7 +20,9 @@ use crate::domain::values::Text;
 use crate::entity::{CareRequestId, CommentId, comment};
 
 /// A comment on a care request.
-pub struct Comment(pub Arc<comment::Model>);
+pub struct Comment(pub Arc<comment::Model>, pub Ahead);
+
+is_a_row!(Comment, comment);
 
 impl ConnectionNode for Comment {
     const NAME: &'static str = "Comment";
@@ -36,7 +40,7 @@ impl KeyedNode for Comment {
 impl Comment {
     /// A comment of which the viewer knows by something that she may see.
     pub async fn load_known(context: &Context<'_>, id: CommentId) -> Result<Option<Self>, ApiError> {
-        Ok(loaded(context).load_one(CommentKey(id)).await?.map(Self))
+        Ok(loaded(context).load_one(CommentKey(id)).await?.map(Self::from))
     }
 }
 
@@ -54,22 +58,24 @@ impl Comment {
     }
 
     /// Who wrote it.
-    async fn author(&self, context: &Context<'_>) -> Result<User, ApiError> {
-        User::load_known(context, self.0.author_id).await
+    async fn author(&self, context: &Context<'_>) -> Result<AtHand<User>, ApiError> {
+        User::at_hand(context, &self.1, self.0.author_id)
+            .await
+            .map(AtHand::new)
     }
 
     /// What it says.
-    async fn body(&self) -> &str {
+    fn body(&self) -> &str {
         &self.0.body
     }
 
     /// Whether it is advice, because the server knows that its author is a verified botanist.
-    async fn is_advice(&self) -> bool {
+    fn is_advice(&self) -> bool {
         self.0.is_advice
     }
 
     /// When it was written.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 }

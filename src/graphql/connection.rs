@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
+use async_graphql::{Context, ContextSelectionSet, Object, OutputType, SimpleObject, TypeName};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{Order, SelectStatement};
@@ -11,6 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::at_hand::{AtHand, Write, can_be_written, write_object};
 use super::error::{ApiError, Exceeded};
 use crate::app::App;
 
@@ -89,7 +90,7 @@ impl PageArguments {
 }
 
 /// What can be an entry of a connection.
-pub trait ConnectionNode: OutputType {
+pub trait ConnectionNode: OutputType + Write + 'static {
     /// The name before `Connection` and `Edge`.
     const NAME: &'static str;
 }
@@ -193,6 +194,8 @@ pub struct Connection<N: ConnectionNode> {
     edges: Vec<Edge<N>>,
     page_info: PageInfo,
     total_count: i64,
+    /// Whether all that is asked of its entries is at hand.
+    was_loaded: bool,
 }
 
 /// Where a page stands in its list.
@@ -231,7 +234,14 @@ impl<N: ConnectionNode> Connection<N> {
             edges,
             page_info,
             total_count,
+            was_loaded: false,
         }
+    }
+
+    /// Says whether all that is asked of its entries was loaded ahead.
+    #[must_use]
+    pub fn loaded(self, was_loaded: bool) -> Self {
+        Self { was_loaded, ..self }
     }
 
     /// The list of what somebody may not see.
@@ -283,17 +293,17 @@ impl<N: ConnectionNode> TypeName for Connection<N> {
 #[Object(name_type)]
 impl<N: ConnectionNode> Connection<N> {
     /// The entries of this page, in order.
-    async fn edges(&self) -> &[Edge<N>] {
-        &self.edges
+    fn edges(&self) -> AtHand<&[Edge<N>]> {
+        AtHand::page(&self.edges, self.was_loaded)
     }
 
     /// Where this page stands in the list.
-    async fn page_info(&self) -> &PageInfo {
-        &self.page_info
+    fn page_info(&self) -> AtHand<&PageInfo> {
+        AtHand::new(&self.page_info)
     }
 
     /// How many entries the whole list has for this viewer; counted only if asked for.
-    async fn total_count(&self) -> i64 {
+    fn total_count(&self) -> i64 {
         self.total_count
     }
 }
@@ -314,12 +324,26 @@ impl<N: ConnectionNode> TypeName for Edge<N> {
 #[Object(name_type)]
 impl<N: ConnectionNode> Edge<N> {
     /// The place, for `after` and `before`.
-    async fn cursor(&self) -> &str {
+    fn cursor(&self) -> &str {
         &self.cursor
     }
 
     /// The entry.
-    async fn node(&self) -> &N {
-        &self.node
+    fn node(&self) -> AtHand<&N> {
+        AtHand::new(&self.node)
+    }
+}
+
+can_be_written!(PageInfo);
+
+impl<N: ConnectionNode> Write for Connection<N> {
+    fn write(&self, context: &ContextSelectionSet<'_>) {
+        write_object(self, context);
+    }
+}
+
+impl<N: ConnectionNode> Write for Edge<N> {
+    fn write(&self, context: &ContextSelectionSet<'_>) {
+        write_object(self, context);
     }
 }

@@ -2,6 +2,7 @@
 //! passes here, whichever transport it comes by.
 
 use std::any::TypeId;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::parse_query;
@@ -13,6 +14,7 @@ use async_graphql_value::ConstValue;
 use tokio::time::Instant;
 
 use super::error::{ApiError, outcome, with_codes};
+use super::known::Parsed;
 use super::{Api, lexical};
 use crate::config::{Config, Environment};
 
@@ -24,7 +26,7 @@ pub struct DocumentId(pub String);
 #[derive(Debug)]
 pub struct Document {
     pub(super) request: Request,
-    pub(super) parsed: ExecutableDocument,
+    pub(super) parsed: Arc<Parsed>,
     /// How long reading it took.
     pub(super) parsed_in: Duration,
 }
@@ -32,7 +34,15 @@ pub struct Document {
 impl Document {
     /// The operation that would run; none if the request does not say which.
     pub fn operation(&self) -> Option<&OperationDefinition> {
-        match (&self.parsed.operations, self.request.operation_name.as_deref()) {
+        self.operation_in(&self.parsed)
+    }
+
+    /// The same operation in the document as it is run.
+    pub(super) fn operation_in<'d>(
+        &self,
+        document: &'d ExecutableDocument,
+    ) -> Option<&'d OperationDefinition> {
+        match (&document.operations, self.request.operation_name.as_deref()) {
             (DocumentOperations::Single(operation), None) => Some(&operation.node),
             (DocumentOperations::Multiple(operations), Some(name)) => {
                 operations.get(name).map(|operation| &operation.node)
@@ -95,14 +105,25 @@ impl Api {
         let began = Instant::now();
         let config = &self.app().config;
         find(config, &mut request).map_err(|error| Box::new(error.into_response()))?;
-        lexical::check(&request.query, &config.limits)
-            .map_err(|exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response()))?;
-        match parse_query(&request.query) {
-            Ok(parsed) => Ok(Document {
+        if let Some(parsed) = self.known.find(&request.query) {
+            return Ok(Document {
                 request,
                 parsed,
                 parsed_in: began.elapsed(),
-            }),
+            });
+        }
+        lexical::check(&request.query, &config.limits)
+            .map_err(|exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response()))?;
+        match parse_query(&request.query) {
+            Ok(parsed) => {
+                let parsed = Arc::new(Parsed::new(parsed));
+                self.known.keep(&request.query, Arc::clone(&parsed));
+                Ok(Document {
+                    request,
+                    parsed,
+                    parsed_in: began.elapsed(),
+                })
+            }
             Err(error) => {
                 let errors = vec![ServerError::from(error)];
                 Err(Box::new(with_codes(Response::from_errors(errors))))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject, Subscription, Union};
 use futures_util::{Stream as AsyncStream, stream};
 
+use super::at_hand::Write;
 use super::care_event::CareEvent;
 use super::connection::{Connection, ConnectionNode, PageArguments};
 use super::error::{ApiError, UserError};
@@ -75,6 +76,8 @@ impl FeedEventDelivered {
         }
     }
 }
+
+impl Write for FeedEventDelivered {}
 
 impl ConnectionNode for FeedEventDelivered {
     const NAME: &'static str = "FeedEvent";

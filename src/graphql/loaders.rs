@@ -1,27 +1,25 @@
 //! Related rows, many at a time: each key is one statement, however many rows ask for it.
 //!
-//! What a page's selection asks for is [fed in ahead](super::care_request::preload), so that its
-//! children find their rows here without waiting.
+//! What a page's selection asks for is [loaded ahead](super::care_request::preload), with the same statements.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
-use async_graphql::runtime::TokioTimer;
-use futures_util::task::{FutureObj, Spawn, SpawnError};
-use opentelemetry::context::FutureExt as _;
 use sea_orm::{
-    ColumnTrait as _, DbErr, EntityTrait, FromQueryResult, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select,
+    ColumnTrait as _, DbErr, EntityTrait, FromQueryResult, Iterable as _, QueryFilter as _, QueryOrder as _,
+    QueryResult, QuerySelect as _, Select,
 };
 use tokio::runtime::Handle;
 
+use super::batches::{InContext, Patience};
 use super::comment::Comment;
 use super::connection::Page;
 use super::offer::Offer;
 use crate::database::Database;
 use crate::domain::{self, Member, timeline};
+use crate::entity::by_place::{ByPlace, ReadByPlace};
 use crate::entity::{
     CareRecordId, CareRequestId, CommentId, EventId, OfferId, PlantId, UserId, care_record, care_request,
     care_request_plant, comment, event, offer, plant, stream_entry, user,
@@ -43,7 +41,7 @@ pub fn loaders(database: Database, viewer: Option<Member>) -> Loaders {
     DataLoader::with_cache(
         reader,
         InContext(Handle::current()),
-        TokioTimer::default(),
+        Patience,
         HashMapCache::default(),
     )
 }
@@ -72,16 +70,6 @@ fn name_of<K>() -> &'static str {
     let path = std::any::type_name::<K>();
     let name = path.rsplit("::").next().unwrap_or(path);
     name.strip_suffix("Key").unwrap_or(name)
-}
-
-/// Starts batches in the context of whoever asked first.
-struct InContext(Handle);
-
-impl Spawn for InContext {
-    fn spawn_obj(&self, batch: FutureObj<'static, ()>) -> Result<(), SpawnError> {
-        self.0.spawn(batch.with_current_context());
-        Ok(())
-    }
 }
 
 type Rows<K, V> = Result<HashMap<K, V>, Arc<DbErr>>;
@@ -142,8 +130,9 @@ macro_rules! rows_by_id {
                 let select: fn(&Self) -> Option<Select<$entity::Entity>> = $select;
                 let Some(select) = select(self) else { return Ok(HashMap::new()) };
                 let ids = keys.iter().map(|key| key.0);
-                let rows = select.filter($entity::Column::Id.is_in(ids)).all(self.database.reader()).await?;
-                Ok(rows.into_iter().map(|row| ($key(row.id), Arc::new(row))).collect())
+                let rows = select.filter($entity::Column::Id.is_in(ids));
+                let rows = rows.into_model::<ByPlace<$entity::Model>>().all(self.database.reader()).await?;
+                Ok(rows.into_iter().map(|ByPlace(row)| ($key(row.id), Arc::new(row))).collect())
             }
         }
     )*};
@@ -176,6 +165,15 @@ impl Loader<CaredForKey> for Reader {
     }
 }
 
+/// A plant of a care request.
+struct PlantOf(CareRequestId, plant::Model);
+
+impl FromQueryResult for PlantOf {
+    fn from_query_result(row: &QueryResult, _prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self(row.try_get_by_index(0)?, plant::Model::read(row, 1)?))
+    }
+}
+
 impl Loader<RequestPlantsKey> for Reader {
     type Value = Arc<Vec<Arc<plant::Model>>>;
     type Error = Arc<DbErr>;
@@ -189,13 +187,16 @@ impl Loader<RequestPlantsKey> for Reader {
             .filter(care_request_plant::Column::CareRequestId.is_in(keys.iter().map(|key| key.0)))
             .order_by_asc(care_request_plant::Column::Position)
             .join(sea_orm::JoinType::InnerJoin, join)
-            .select_also(plant::Entity)
+            .select_only()
+            .column(care_request_plant::Column::CareRequestId)
+            .columns(plant::Column::iter())
+            .into_model::<PlantOf>()
             .all(self.database.reader())
             .await?;
         let mut lists: HashMap<_, Vec<_>> = keys.iter().map(|key| (*key, Vec::new())).collect();
-        for (link, plant) in rows {
-            if let Some(list) = lists.get_mut(&RequestPlantsKey(link.care_request_id)) {
-                list.extend(plant.map(Arc::new));
+        for PlantOf(request, plant) in rows {
+            if let Some(list) = lists.get_mut(&RequestPlantsKey(request)) {
+                list.push(Arc::new(plant));
             }
         }
         Ok(lists
@@ -328,14 +329,15 @@ impl Loader<OfferCountKey> for Reader {
 }
 
 impl Reader {
-    async fn all<M: FromQueryResult>(
+    async fn all<M: ReadByPlace + Send + Sync>(
         &self,
         statement: &sea_orm::sea_query::SelectStatement,
     ) -> Result<Vec<M>, Arc<DbErr>> {
         let statement = self.database.backend().build(statement);
-        Ok(M::find_by_statement(statement)
+        let rows = ByPlace::<M>::find_by_statement(statement)
             .all(self.database.reader())
-            .await?)
+            .await?;
+        Ok(rows.into_iter().map(|ByPlace(row)| row).collect())
     }
 
     async fn counts<E: EntityTrait>(

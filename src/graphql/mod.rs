@@ -1,5 +1,8 @@
 //! The GraphQL layer: types, inputs, payloads, and resolvers that translate. No rules and no SQL.
 
+pub mod ahead;
+pub mod at_hand;
+mod batches;
 pub mod busy;
 pub mod care_event;
 pub mod care_record;
@@ -9,6 +12,8 @@ pub mod connection;
 pub mod document;
 pub mod error;
 pub mod feed;
+pub mod json;
+pub mod known;
 pub mod lexical;
 pub mod limits;
 pub mod live;
@@ -31,16 +36,18 @@ use std::sync::Arc;
 
 use async_graphql::futures_util::StreamExt as _;
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::OperationType;
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
 use async_graphql::{
     IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema,
     SchemaBuilder, ValidationMode, value,
 };
 use async_graphql_value::ConstValue;
 
+use self::batches::with_batches;
 use self::busy::Busy;
 use self::document::Document;
 use self::error::{ApiError, Exceeded, OUT_OF_TIME, is_ours, outcome, with_codes};
+use self::known::Known;
 use self::limits::Costs;
 use self::live::{Groups, ToTell};
 use self::scope::{Caller, Scope, Session};
@@ -96,6 +103,8 @@ pub struct Api {
     calls: Arc<Calls>,
     groups: Arc<Groups>,
     costs: Arc<Costs>,
+    /// Documents that were read before.
+    known: Arc<Known>,
     sdl: Arc<str>,
     busy: Arc<Busy>,
     app: App,
@@ -171,6 +180,7 @@ impl Api {
             calls,
             groups: Arc::default(),
             costs: Arc::new(Costs::of_schema(&document)),
+            known: Arc::default(),
             sdl: sdl.into(),
             busy: Arc::default(),
             app,
@@ -197,7 +207,8 @@ impl Api {
     /// Runs a query or mutation.
     pub async fn run(&self, document: Document, caller: Caller) -> Response {
         let operation = self.begin(&document, &caller);
-        let response = operation.run.run(self.run_as(&operation, document, caller)).await;
+        let running = with_batches(Box::pin(self.run_as(&operation, document, caller)));
+        let response = operation.run.run(running).await;
         operation.end(outcome(&response));
         response
     }
@@ -218,21 +229,29 @@ impl Api {
                            text/event-stream.";
             return ApiError::BadRequest(message.to_owned()).into_response();
         }
+        let parsed = Arc::clone(&document.parsed);
         let admitted = match self.admit(document, caller, operation.run.notes()) {
             Ok(admitted) => admitted,
             Err(response) => return *response,
         };
         let Admitted { request, cost, plan } = admitted;
-        let schema = if operation.run.is_looked_at_closely() {
-            &self.observed
-        } else {
-            &self.schema
+        let schema = match (parsed.is_valid(), operation.run.is_looked_at_closely()) {
+            (false, false) => &self.schema,
+            (false, true) => &self.observed,
+            (true, false) => &self.teller,
+            (true, true) => &self.observed_teller,
         };
         let limits = &self.app.config.limits;
         let Ok(mut response) = tokio::time::timeout(limits.operation, schema.execute(request)).await else {
             return self.out_of_time();
         };
+        if response.errors.is_empty() {
+            parsed.has_been_validated();
+        }
         self.calls.count(&plan, &mut response);
+        let metrics = &self.app.telemetry.metrics.graphql;
+        self.calls
+            .count_called(&operation.run.notes().take_called(), metrics);
         self.busy.note_response(&response);
         let response = with_codes(response);
         match cost {
@@ -261,7 +280,8 @@ impl Api {
         };
         let mut answers = schema.execute_stream(request);
         let limit = self.app.config.limits.operation;
-        let answer = match resolution.run(tokio::time::timeout(limit, answers.next())).await {
+        let answer = with_batches(Box::pin(tokio::time::timeout(limit, answers.next())));
+        let answer = match resolution.run(answer).await {
             Ok(answer) => answer,
             Err(_) => Some(self.out_of_time()),
         };
@@ -305,13 +325,10 @@ impl Api {
             .check(&document)
             .map_err(|error| Box::new(error.into_response()))?;
         let config = &self.app.config;
-        let mut document = document;
-        let plan = self.plan(&mut document);
-        let Document {
-            mut request, parsed, ..
-        } = document;
+        let (executable, plan) = self.runs(&document);
+        let mut request = document.request;
         let asked = request.extensions.get("cost") == Some(&ConstValue::Boolean(true));
-        request.set_parsed_query(parsed);
+        request.set_parsed_query(executable);
         if !config.introspection {
             request.introspection_mode = IntrospectionMode::Disabled;
         }
@@ -322,15 +339,24 @@ impl Api {
         })
     }
 
-    /// What an operation will have called, as far as that is counted.
-    fn plan(&self, document: &mut Document) -> Plan {
+    /// A document as it is run, and what it will have called, as far as that is counted.
+    fn runs(&self, document: &Document) -> (ExecutableDocument, Arc<Plan>) {
+        let parsed = &document.parsed;
         if !self.app.telemetry.is_on {
-            return Plan::default();
+            return (ExecutableDocument::clone(parsed), Arc::default());
         }
-        self.calls.ask_for_types(&mut document.parsed);
-        document.operation().map_or_else(Plan::default, |operation| {
-            self.calls.plan(&document.parsed, operation)
-        })
+        let make = || {
+            let mut executable = ExecutableDocument::clone(parsed);
+            self.calls.ask_for_types(&mut executable);
+            let plan = document
+                .operation_in(&executable)
+                .map_or_else(Plan::default, |operation| self.calls.plan(&executable, operation));
+            (executable, Arc::new(plan))
+        };
+        match &parsed.operations {
+            DocumentOperations::Single(_) => parsed.runs.get_or_init(make).clone(),
+            DocumentOperations::Multiple(_) => make(),
+        }
     }
 
     /// Refuses what exceeds a limit, and says what the operation costs.
@@ -365,7 +391,7 @@ impl Api {
 struct Admitted {
     request: Request,
     /// What it will have called.
-    plan: Plan,
+    plan: Arc<Plan>,
     /// What is told of its cost, if that was asked for.
     cost: Option<ConstValue>,
 }

@@ -1,5 +1,7 @@
 //! Everything that has a global id.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::care_event::{
@@ -118,11 +120,11 @@ impl NodeQuery {
                 .map(Node::from),
             OfferId::MARK => {
                 let row = domain::offer::visible(database, viewer, OfferId::from_id(&id)?).await?;
-                row.map(|row| Offer(row.into()).into())
+                row.map(|row| Offer::from(Arc::new(row)).into())
             }
             CommentId::MARK => {
                 let row = domain::comment::visible(database, viewer, CommentId::from_id(&id)?).await?;
-                row.map(|row| Comment(row.into()).into())
+                row.map(|row| Comment::from(Arc::new(row)).into())
             }
             _ => return Err(ApiError::InvalidId),
         })

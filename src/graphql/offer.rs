@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use uuid::Uuid;
 
+use super::ahead::{Ahead, is_a_row};
+use super::at_hand::AtHand;
 use super::care_request::{CareRequest, CareRequestPayload};
 use super::connection::{ConnectionNode, KeyedNode};
 use super::error::{ApiError, UserError};
@@ -34,7 +36,9 @@ pub enum OfferStatus {
 }
 
 /// An offer to take on a care request.
-pub struct Offer(pub Arc<offer::Model>);
+pub struct Offer(pub Arc<offer::Model>, pub Ahead);
+
+is_a_row!(Offer, offer);
 
 impl ConnectionNode for Offer {
     const NAME: &'static str = "Offer";
@@ -52,7 +56,7 @@ impl KeyedNode for Offer {
 impl Offer {
     /// An offer of which the viewer knows by something that she may see.
     pub async fn load_known(context: &Context<'_>, id: OfferId) -> Result<Option<Self>, ApiError> {
-        Ok(loaded(context).load_one(OfferKey(id)).await?.map(Self))
+        Ok(loaded(context).load_one(OfferKey(id)).await?.map(Self::from))
     }
 }
 
@@ -70,22 +74,24 @@ impl Offer {
     }
 
     /// Who offers.
-    async fn caretaker(&self, context: &Context<'_>) -> Result<User, ApiError> {
-        User::load_known(context, self.0.caretaker_id).await
+    async fn caretaker(&self, context: &Context<'_>) -> Result<AtHand<User>, ApiError> {
+        User::at_hand(context, &self.1, self.0.caretaker_id)
+            .await
+            .map(AtHand::new)
     }
 
     /// What she says to the owner.
-    async fn message(&self) -> Option<&str> {
+    fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
     /// Its state.
-    async fn status(&self) -> OfferStatus {
+    fn status(&self) -> OfferStatus {
         self.0.status.into()
     }
 
     /// When it was sent.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use uuid::Uuid;
 
+use super::ahead::{Ahead, is_a_row};
+use super::at_hand::AtHand;
 use super::connection::{ConnectionNode, KeyedNode};
 use super::error::{ApiError, UserError};
 use super::loaders::{CaredForKey, PlantKey};
@@ -32,7 +34,9 @@ pub enum PlantStatus {
 }
 
 /// A plant of a member.
-pub struct Plant(pub Arc<plant::Model>);
+pub struct Plant(pub Arc<plant::Model>, pub Ahead);
+
+is_a_row!(Plant, plant);
 
 impl ConnectionNode for Plant {
     const NAME: &'static str = "Plant";
@@ -50,7 +54,7 @@ impl KeyedNode for Plant {
 impl Plant {
     /// A plant that the viewer may see.
     pub async fn load(context: &Context<'_>, id: PlantId) -> Result<Option<Self>, ApiError> {
-        Ok(loaded(context).load_one(PlantKey(id)).await?.map(Self))
+        Ok(loaded(context).load_one(PlantKey(id)).await?.map(Self::from))
     }
 }
 
@@ -63,23 +67,25 @@ impl Plant {
     }
 
     /// What its owner calls it.
-    async fn name(&self) -> &str {
+    fn name(&self) -> &str {
         &self.0.name
     }
 
     /// Its species, in its owner's words.
-    async fn species_text(&self) -> Option<&str> {
+    fn species_text(&self) -> Option<&str> {
         self.0.species_text.as_deref()
     }
 
     /// What became of it.
-    async fn status(&self) -> PlantStatus {
+    fn status(&self) -> PlantStatus {
         self.0.status.into()
     }
 
     /// Whose it is.
-    async fn owner(&self, context: &Context<'_>) -> Result<User, ApiError> {
-        User::load_known(context, self.0.owner_id).await
+    async fn owner(&self, context: &Context<'_>) -> Result<AtHand<User>, ApiError> {
+        User::at_hand(context, &self.1, self.0.owner_id)
+            .await
+            .map(AtHand::new)
     }
 
     /// How to look after it; only its owner and the caretaker of a care request that it is part of see it.
@@ -93,7 +99,7 @@ impl Plant {
     }
 
     /// When its owner added it.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 }
@@ -150,7 +156,7 @@ impl PlantMutation {
         let viewer = member(context)?;
         let Outcome { done, user_errors } = Outcome::of(context, create(context, viewer, &input).await)?;
         Ok(PlantPayload {
-            plant: done.map(|row| Plant(Arc::new(row))),
+            plant: done.map(|row| Arc::new(row).into()),
             user_errors,
         })
     }

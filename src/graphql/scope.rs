@@ -65,7 +65,8 @@ pub struct Scope {
     /// Who is asking.
     pub caller: Caller,
     database: Database,
-    notes: Arc<Notes>,
+    /// What is noted of it.
+    pub notes: Arc<Notes>,
     loaders: Mutex<Arc<Loaders>>,
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object};
 use sea_orm::PaginatorTrait as _;
 
+use super::ahead::Ahead;
+use super::at_hand::can_be_written;
 use super::connection::{Connection, PageArguments, wants_total};
 use super::error::ApiError;
 use super::loaders::UserKey;
@@ -61,10 +63,16 @@ impl User {
     /// A member by id.
     pub async fn load(context: &Context<'_>, id: UserId) -> Result<Option<Self>, ApiError> {
         let row = loaded(context).load_one(UserKey(id)).await?;
-        Ok(row.map(|row| Self {
-            row,
-            has_logged_in: false,
-        }))
+        Ok(row.map(Self::from))
+    }
+
+    /// A member who is known to be one: as she was loaded ahead, or loaded now.
+    pub async fn at_hand(context: &Context<'_>, ahead: &Ahead, id: UserId) -> Result<Self, ApiError> {
+        match ahead.find(|rows| rows.users.get(&UserKey(id))) {
+            Some(row) => Ok(row.into()),
+            // On the heap: most callers have her at hand, and each would carry all of this.
+            None => Box::pin(Self::load_known(context, id)).await,
+        }
     }
 
     /// A member whom a row refers to; every such member exists.
@@ -94,6 +102,17 @@ impl User {
     }
 }
 
+can_be_written!(User);
+
+impl From<Arc<user::Model>> for User {
+    fn from(row: Arc<user::Model>) -> Self {
+        Self {
+            row,
+            has_logged_in: false,
+        }
+    }
+}
+
 /// A member. What is hers alone is null, or empty, for everybody else.
 #[Object]
 impl User {
@@ -103,17 +122,17 @@ impl User {
     }
 
     /// The name she goes by.
-    async fn display_name(&self) -> &str {
+    fn display_name(&self) -> &str {
         &self.row.display_name
     }
 
     /// Whether she was checked to be a botanist.
-    async fn botanist_status(&self) -> BotanistStatus {
+    fn botanist_status(&self) -> BotanistStatus {
         self.row.botanist_status.into()
     }
 
     /// Her e-mail address; only she sees it.
-    async fn email(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
+    fn email(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
         if self.is_viewer(context) {
             Ok(Some(domain::user::email(app(context), &self.row)?))
         } else {
@@ -122,27 +141,27 @@ impl User {
     }
 
     /// The language she reads; only she sees it.
-    async fn locale(&self, context: &Context<'_>) -> Option<Locale> {
+    fn locale(&self, context: &Context<'_>) -> Option<Locale> {
         self.is_viewer(context).then(|| self.row.locale.into())
     }
 
     /// Her IANA time zone; only she sees it.
-    async fn timezone(&self, context: &Context<'_>) -> Option<&str> {
+    fn timezone(&self, context: &Context<'_>) -> Option<&str> {
         self.is_viewer(context).then_some(self.row.timezone.as_str())
     }
 
     /// What she may do beyond her own matters; only she sees it.
-    async fn role(&self, context: &Context<'_>) -> Option<Role> {
+    fn role(&self, context: &Context<'_>) -> Option<Role> {
         self.is_viewer(context).then(|| self.row.role.into())
     }
 
     /// How many plants she can look after at the same time; only she sees it.
-    async fn capacity_plants(&self, context: &Context<'_>) -> Option<i32> {
+    fn capacity_plants(&self, context: &Context<'_>) -> Option<i32> {
         self.is_viewer(context).then_some(self.row.capacity_plants)
     }
 
     /// When she became a member.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.row.created_at)
     }
 
@@ -178,7 +197,7 @@ impl User {
         };
         let rows = page.of::<Plant, _>(plants, plant::Column::Id).all(reader).await?;
         Ok(Connection::of_rows(
-            rows.into_iter().map(|row| Plant(Arc::new(row))).collect(),
+            rows.into_iter().map(|row| Arc::new(row).into()).collect(),
             &page,
             total,
         ))

@@ -1,6 +1,7 @@
 //! Who may read what of a stream.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
@@ -63,6 +64,15 @@ struct Grant {
     access: Access,
 }
 
+impl Grant {
+    fn all_up_to(&self) -> i64 {
+        match self.access {
+            Access::All => self.version,
+            Access::Only(_) => EXPIRED,
+        }
+    }
+}
+
 /// The gate before a stream for one member; all her subscriptions to it pass the same.
 ///
 /// Every entry carries the stream's access version. One that is newer than the grant is not passed on
@@ -72,6 +82,8 @@ pub struct Gate {
     reader: Box<dyn Reader>,
     control: Arc<Control>,
     grant: Mutex<Arc<Grant>>,
+    /// The grant's version if it allows all, else [`EXPIRED`]: what nearly every look needs, without a lock.
+    all_up_to: AtomicI64,
     asking: tokio::sync::Mutex<()>,
 }
 
@@ -83,23 +95,32 @@ impl Gate {
         version: i64,
     ) -> Result<Self, DbErr> {
         let access = reader.access().await?;
+        let grant = Grant { version, access };
         Ok(Self {
             reader,
             control,
-            grant: Mutex::new(Arc::new(Grant { version, access })),
+            all_up_to: AtomicI64::new(grant.all_up_to()),
+            grant: Mutex::new(Arc::new(grant)),
             asking: tokio::sync::Mutex::default(),
         })
     }
 
     /// What `look` says of the access; `None` if the grant is older than `version`.
     pub(super) fn with_access<T>(&self, version: i64, look: impl FnOnce(&Access) -> T) -> Option<T> {
+        if self.allows_all(version) {
+            return Some(look(&Access::All));
+        }
         let grant = self.grant();
         (grant.version >= version).then(|| look(&grant.access))
     }
 
+    fn allows_all(&self, version: i64) -> bool {
+        self.all_up_to.load(Ordering::Acquire) >= version.max(0)
+    }
+
     /// Whether nothing from `seq` on may be read, by the grant as it is.
     pub(super) fn ends_before(&self, seq: i64) -> bool {
-        self.grant().access.ends_before(seq)
+        !self.allows_all(0) && self.grant().access.ends_before(seq)
     }
 
     /// Whether anything may be read, by the grant as it is.
@@ -109,7 +130,7 @@ impl Gate {
 
     /// Whether the grant is as new as `version`.
     pub(super) fn is_current(&self, version: i64) -> bool {
-        self.grant().version >= version
+        self.allows_all(version) || self.grant().version >= version
     }
 
     /// Whether she has to be authorised anew before anything else.
@@ -119,11 +140,12 @@ impl Gate {
 
     /// Has her authorised anew: the log is another one, whose versions say nothing of this grant.
     pub(super) fn expire(&self) {
-        let mut grant = self.grant.lock().unwrap_or_else(PoisonError::into_inner);
-        *grant = Arc::new(Grant {
+        let mut grant = self.lock();
+        let expired = Grant {
             version: EXPIRED,
             access: grant.access.clone(),
-        });
+        };
+        self.put(&mut grant, expired);
     }
 
     /// Authorises anew, unless that was done since the stream's access version was raised to `version`.
@@ -149,13 +171,21 @@ impl Gate {
         let version = version.max(self.grant().version);
         self.control.catch_up().await?;
         let access = self.reader.access().await?;
-        let grant = Arc::new(Grant { version, access });
-        *self.grant.lock().unwrap_or_else(PoisonError::into_inner) = grant;
+        self.put(&mut self.lock(), Grant { version, access });
         Ok(())
     }
 
+    fn put(&self, kept: &mut Arc<Grant>, grant: Grant) {
+        self.all_up_to.store(grant.all_up_to(), Ordering::Release);
+        *kept = Arc::new(grant);
+    }
+
     fn grant(&self) -> Arc<Grant> {
-        Arc::clone(&self.grant.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Grant>> {
+        self.grant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

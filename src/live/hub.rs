@@ -46,7 +46,7 @@ pub struct Hub {
 impl Hub {
     /// A hub over a database.
     pub fn new(database: Database, clock: Clock, stop: CancellationToken) -> Self {
-        let topic = Arc::new(Topic::new(Stream::Control, database.clone(), clock.clone()));
+        let topic = Topic::new(Stream::Control, database.clone(), clock.clone());
         let topics = HashMap::from([(Stream::Control, Arc::clone(&topic))]);
         Self {
             database,
@@ -62,7 +62,7 @@ impl Hub {
         let mut topics = self.topics();
         let topic = topics.entry(stream).or_insert_with(|| {
             let clock = self.reminders.clock().clone();
-            Arc::new(Topic::new(stream, self.database.clone(), clock))
+            Topic::new(stream, self.database.clone(), clock)
         });
         Arc::clone(topic)
     }

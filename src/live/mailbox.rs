@@ -1,19 +1,26 @@
 //! How a connection is woken: which of its subscribers have something to read, and whether it is to end.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 
 use crate::telemetry::metrics::EndedBy;
 
 /// What a connection waits for. A wake-up names the subscriber that is to look, so that it costs nothing
-/// for all the others.
+/// for all the others; nor for the socket, which is read only when its own waker, which is also this, says so.
 #[derive(Debug, Default)]
 pub struct Mailbox {
     woken: Mutex<VecDeque<u32>>,
-    notify: Notify,
+    /// Whoever waits: one at a time.
+    waiting: AtomicWaker,
+    /// Whether something came since it was waited for last.
+    stirred: AtomicBool,
+    /// Whether there may be something to read from the client.
+    heard: AtomicBool,
     ending: AtomicU8,
     ended_by: AtomicU8,
 }
@@ -30,7 +37,46 @@ pub enum Ending {
 impl Mailbox {
     /// Waits until there is something to look at: a subscriber, an end, or a reminder.
     pub async fn wait(&self) {
-        self.notify.notified().await;
+        poll_fn(|cx| self.poll_wait(cx)).await;
+    }
+
+    /// [`wait`](Self::wait), to be polled.
+    pub fn poll_wait(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.was_stirred() {
+            return Poll::Ready(());
+        }
+        self.waiting.register(cx.waker());
+        // It may have come before the waker was there.
+        if self.was_stirred() {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    fn was_stirred(&self) -> bool {
+        self.stirred.load(Ordering::Acquire) && self.stirred.swap(false, Ordering::AcqRel)
+    }
+
+    /// Polls what reads from the client, unless it would only say again that there is nothing.
+    pub fn poll_read<T>(self: &Arc<Self>, read: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+        if !self.heard.load(Ordering::Acquire) || !self.heard.swap(false, Ordering::SeqCst) {
+            return None;
+        }
+        let waker = Waker::from(Arc::clone(self));
+        match read(&mut Context::from_waker(&waker)) {
+            Poll::Pending => None,
+            Poll::Ready(read) => {
+                // There may be more.
+                self.heard.store(true, Ordering::Release);
+                Some(read)
+            }
+        }
+    }
+
+    /// Has the client read for the first time.
+    pub fn begin_to_read(&self) {
+        self.heard.store(true, Ordering::Release);
+        self.wake();
     }
 
     /// The next subscriber that was woken; those that were woken first come first.
@@ -40,13 +86,15 @@ impl Mailbox {
 
     /// Wakes the connection itself.
     pub fn wake(&self) {
-        self.notify.notify_one();
+        if !self.stirred.swap(true, Ordering::AcqRel) {
+            self.waiting.wake();
+        }
     }
 
     /// Has the connection end. The first reason counts, but a session's end counts before the process's.
     pub fn end(&self, why: Ending) {
         self.ending.fetch_max(why as u8, Ordering::AcqRel);
-        self.notify.notify_one();
+        self.wake();
     }
 
     /// Why the connection has to end, if it has.
@@ -78,6 +126,18 @@ impl Mailbox {
     }
 }
 
+impl Wake for Mailbox {
+    /// There may be something to read.
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.heard.store(true, Ordering::Release);
+        Mailbox::wake(self);
+    }
+}
+
 /// A subscriber's place in its connection's mailbox.
 #[derive(Debug)]
 pub struct Seat {
@@ -102,7 +162,7 @@ impl Seat {
     pub fn wake(&self) {
         if !self.queued.swap(true, Ordering::AcqRel) {
             self.mailbox.woken().push_back(self.number);
-            self.mailbox.wake();
+            Mailbox::wake(&self.mailbox);
         }
     }
 

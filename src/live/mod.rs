@@ -14,6 +14,7 @@ pub mod listeners;
 pub mod log;
 pub mod mailbox;
 pub mod message;
+mod party;
 pub mod reminders;
 pub mod retention;
 pub mod ring;
@@ -28,6 +29,7 @@ pub use cursor::Cursor;
 pub use hub::Hub;
 pub use mailbox::{Mailbox, Seat};
 pub use message::{EndReason, GapReason, Message};
+pub use party::Teller;
 pub use stream::Stream;
 pub use subscriber::{Next, Start, Subscriber};
 

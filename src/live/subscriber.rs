@@ -13,7 +13,7 @@ use super::log::Entry;
 use super::message::{EndReason, GapReason, Message};
 use super::reminders::Whom;
 use super::topic::{Known, Lookup, Place};
-use super::{Cursor, Hub, Seat, Stream};
+use super::{Cursor, Hub, Seat, Stream, Teller};
 use crate::entity::stream_entry::Level;
 use crate::telemetry::metrics::Source;
 
@@ -71,6 +71,8 @@ pub struct Subscriber {
     /// The next time that the reminders know of.
     reminded: Option<Duration>,
     end: End,
+    /// Whether what it said last was all there is: what comes after that wakes it.
+    rests: bool,
 }
 
 /// How near a subscriber is to its end.
@@ -154,6 +156,7 @@ impl Subscriber {
             told_before: told,
             reminded: None,
             end: End::Open,
+            rests: false,
         })
     }
 
@@ -167,12 +170,25 @@ impl Subscriber {
         self.latest = Some(Box::new(Latest::new(per_second)));
     }
 
+    /// Has it woken with all who are told the same, as soon as what they are told is ready.
+    pub fn join(&mut self, teller: &Arc<dyn Teller>) {
+        // How many are left out differs from one to the next.
+        if self.latest.is_none() {
+            self.place.join(teller, &self.gate, self.minimum);
+        }
+    }
+
     /// Says that the last message was not for the client after all.
     pub fn passed_over(&mut self) {
         self.told = self.told_before;
         if let Some(latest) = &mut self.latest {
             latest.passed_over();
         }
+    }
+
+    /// Whether what it said last was all there is. It was woken since if there is more.
+    pub fn rests(&self) -> bool {
+        self.rests
     }
 
     /// Where it stands.
@@ -200,13 +216,14 @@ impl Subscriber {
 
     /// What it has to say now.
     pub fn look(&mut self) -> Next {
+        self.rests = false;
         if self.end == End::Over {
             return Next::Over;
         }
         if let Some(gap) = self.gap.take() {
             return self.tell(*gap);
         }
-        let (generation, known) = self.place.topic().known();
+        let (generation, known, mut found) = self.place.topic().look(self.position.seq + 1);
         if std::mem::replace(&mut self.generation, generation) != generation {
             return self.reset(known);
         }
@@ -231,7 +248,8 @@ impl Subscriber {
             if self.position.seq >= known.last {
                 return self.at_end(&known);
             }
-            match self.place.topic().lookup(self.position.seq + 1) {
+            let next = self.position.seq + 1;
+            match found.take().unwrap_or_else(|| self.place.topic().lookup(next)) {
                 Lookup::Unread => return Next::Load,
                 Lookup::Missing { to } => return self.missing(to),
                 Lookup::Here(entry, source) => {
@@ -334,6 +352,7 @@ impl Subscriber {
             if !self.is_live() {
                 self.hub.metrics().live.backfilled(source);
             }
+            self.rests = self.is_live() && seq >= known.last && seq > known.floor && self.latest.is_none();
             return Some(self.tell(Message::Entry {
                 cursor,
                 entry,

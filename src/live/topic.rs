@@ -4,17 +4,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use sea_orm::DbErr;
-use slab::Slab;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::control::Control;
 use super::gate::{Gate, Reader};
 use super::log::{self, Entry};
+use super::party::{self, Number, Seats, Teller};
 use super::ring::{BLOCK, Block, Blocks, RING_ENTRIES, Ring, block_start};
 use super::{Seat, Stream};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::entity::UserId;
+use crate::entity::stream_entry::Level;
 use crate::telemetry::metrics::Source;
 
 /// For how long what the database said of a stream's end is good enough for who joins it: as long as a
@@ -57,7 +59,9 @@ pub struct Topic {
     database: Database,
     clock: Clock,
     state: Mutex<State>,
-    seats: Mutex<Slab<Arc<Seat>>>,
+    /// Itself, for the work that it starts.
+    me: Weak<Self>,
+    seats: Mutex<Seats>,
     gates: Mutex<Vec<(UserId, Weak<Gate>)>>,
     /// One read at a time: whoever waits finds what it needs when its turn comes.
     reading: tokio::sync::Mutex<()>,
@@ -75,21 +79,38 @@ struct State {
     left_at: Option<Instant>,
 }
 
+impl State {
+    fn lookup(&self, seq: i64) -> Lookup {
+        if let Some(entry) = self.ring.get(seq) {
+            return Lookup::Here(Arc::clone(entry), Source::Ring);
+        }
+        if seq <= self.known.floor {
+            return Lookup::Missing { to: self.known.floor };
+        }
+        match self.blocks.get(seq) {
+            Some(Ok(entry)) => Lookup::Here(Arc::clone(entry), Source::Database),
+            Some(Err(to)) => Lookup::Missing { to },
+            None => Lookup::Unread,
+        }
+    }
+}
+
 impl Topic {
-    pub(super) fn new(stream: Stream, database: Database, clock: Clock) -> Self {
+    pub(super) fn new(stream: Stream, database: Database, clock: Clock) -> Arc<Self> {
         let state = State {
             left_at: Some(Instant::now()),
             ..State::default()
         };
-        Self {
+        Arc::new_cyclic(|me| Self {
             stream,
             database,
             clock,
             state: Mutex::new(state),
+            me: Weak::clone(me),
             seats: Mutex::default(),
             gates: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
-        }
+        })
     }
 
     /// Which stream it is.
@@ -99,7 +120,7 @@ impl Topic {
 
     /// Adds a subscriber: it is woken whenever the stream has moved, until the answer is dropped.
     pub fn sit(self: &Arc<Self>, seat: Arc<Seat>) -> Place {
-        let number = self.seats().insert(seat);
+        let number = self.seats().sit(seat);
         self.state().left_at = None;
         Place {
             topic: Arc::clone(self),
@@ -115,20 +136,14 @@ impl Topic {
 
     /// What the memory says of an entry.
     pub fn lookup(&self, seq: i64) -> Lookup {
+        self.state().lookup(seq)
+    }
+
+    /// [`known`](Self::known) and [`lookup`](Self::lookup) at once, the latter if there may be such an entry.
+    pub(super) fn look(&self, seq: i64) -> (u32, Known, Option<Lookup>) {
         let state = self.state();
-        if let Some(entry) = state.ring.get(seq) {
-            return Lookup::Here(Arc::clone(entry), Source::Ring);
-        }
-        if seq <= state.known.floor {
-            return Lookup::Missing {
-                to: state.known.floor,
-            };
-        }
-        match state.blocks.get(seq) {
-            Some(Ok(entry)) => Lookup::Here(Arc::clone(entry), Source::Database),
-            Some(Err(to)) => Lookup::Missing { to },
-            None => Lookup::Unread,
-        }
+        let found = (seq <= state.known.last).then(|| state.lookup(seq));
+        (state.generation, state.known, found)
     }
 
     /// An entry, fetched if need be; `None` if there is none.
@@ -268,7 +283,7 @@ impl Topic {
     /// Takes note of something newer, and says whether it was news: of what others should have told. What
     /// was trimmed nobody tells.
     pub(super) fn learn(&self, news: Known) -> bool {
-        let (is_news, changed) = {
+        let (has_moved, is_news, changed) = {
             let mut state = self.state();
             let known = state.known;
             let next = Known {
@@ -279,11 +294,18 @@ impl Topic {
                 read: known.read.max(news.read),
             };
             state.known = next;
-            let is_news = next.last != known.last || next.read != known.read;
-            (is_news, is_news || next.floor != known.floor)
+            let has_moved = next.last != known.last;
+            let was_read = next.read != known.read;
+            (
+                has_moved,
+                has_moved || was_read,
+                was_read || next.floor != known.floor,
+            )
         };
         if changed {
             self.wake();
+        } else if has_moved {
+            self.wake_or_prepare();
         }
         is_news
     }
@@ -342,7 +364,7 @@ impl Topic {
     /// By how many entries each subscriber is behind.
     pub(super) fn lags(&self) -> Vec<i64> {
         let last = self.known().1.last;
-        let lag = |(_, seat): (usize, &Arc<Seat>)| (last - seat.position()).max(0);
+        let lag = |seat: &Arc<Seat>| (last - seat.position()).max(0);
         self.seats().iter().map(lag).collect()
     }
 
@@ -353,9 +375,18 @@ impl Topic {
         }
     }
 
-    pub(super) fn wake(&self) {
-        for (_, seat) in self.seats().iter() {
-            seat.wake();
+    fn wake(&self) {
+        self.seats().wake();
+    }
+
+    /// Wakes all, each party as soon as what it is told is ready.
+    fn wake_or_prepare(&self) {
+        let (Some(me), Ok(runtime)) = (self.me.upgrade(), Handle::try_current()) else {
+            return self.wake();
+        };
+        for party in self.seats().wake_or_prepare() {
+            // Not on a connection's task: one that does not move must not keep the others waiting.
+            drop(runtime.spawn(party::prepare(Arc::clone(&me), party)));
         }
     }
 
@@ -382,7 +413,7 @@ impl Topic {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seats(&self) -> std::sync::MutexGuard<'_, Slab<Arc<Seat>>> {
+    pub(super) fn seats(&self) -> std::sync::MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -391,7 +422,7 @@ impl Topic {
 #[derive(Debug)]
 pub struct Place {
     topic: Arc<Topic>,
-    number: usize,
+    number: Number,
 }
 
 impl Place {
@@ -399,12 +430,19 @@ impl Place {
     pub fn topic(&self) -> &Arc<Topic> {
         &self.topic
     }
+
+    /// Has it woken with all who have the same teller, when what they are told is ready.
+    pub(super) fn join(&mut self, teller: &Arc<dyn Teller>, gate: &Arc<Gate>, minimum: Option<Level>) {
+        let mut seats = self.topic.seats();
+        let last = self.topic.known().1.last;
+        self.number = seats.join(self.number, teller, gate, minimum, last);
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut seats = self.topic.seats();
-        seats.remove(self.number);
+        seats.leave(self.number);
         let left = seats.is_empty();
         drop(seats);
         if left {

@@ -6,7 +6,9 @@
 
 mod count;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_graphql::parser::types::{
     BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
@@ -53,6 +55,19 @@ pub struct Plan {
     items: Vec<Item>,
     /// Whether types are asked for that the client has not asked for.
     asks: bool,
+}
+
+/// Resolvers that were called for a part of the answer that does not show it.
+#[derive(Debug)]
+pub struct Called {
+    /// The type of the objects.
+    pub of_type: Cow<'static, str>,
+    /// The fields that were called on each of them.
+    pub fields: Vec<Name>,
+    /// How many there were.
+    pub objects: u64,
+    /// How long some of these calls took, by the place of the field; only where resolvers are looked at closely.
+    pub took: Vec<(usize, Duration)>,
 }
 
 #[derive(Debug)]

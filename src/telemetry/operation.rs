@@ -11,6 +11,7 @@ use opentelemetry::{Context, KeyValue};
 use tokio::time::Instant;
 
 use super::Telemetry;
+use super::calls::Called;
 use super::metrics::{OperationLabels, trace_of};
 use super::traces::NewSpan;
 use crate::entity::UserId;
@@ -50,11 +51,13 @@ pub struct Notes {
     /// Spans that were recorded below the operation's so far.
     pub(super) spans: AtomicU32,
     /// Whether each resolver, batch and statement gets a span of its own.
-    pub(super) closely: bool,
+    pub closely: bool,
     /// Who is asking.
     pub(super) user: Option<UserId>,
     /// The spans of those who have asked a loader since the last batch.
     asked: Mutex<Vec<SpanContext>>,
+    /// What was called for the parts of the answer that do not show it.
+    called: Mutex<Vec<Called>>,
     /// When the first resolver asked for its scope.
     resolving: OnceLock<Instant>,
 }
@@ -63,6 +66,19 @@ impl Notes {
     /// Whoever has asked a loader since this was asked last.
     pub(super) fn take_asked(&self) -> Vec<SpanContext> {
         std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Resolvers were called for a part of the answer that does not show it.
+    pub fn called(&self, called: Vec<Called>) {
+        self.called
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(called);
+    }
+
+    /// Whatever was called for such parts.
+    pub fn take_called(&self) -> Vec<Called> {
+        std::mem::take(&mut *self.called.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The first resolver runs: what was before was validation.

@@ -109,7 +109,7 @@ fn forget_answers(app: &App, api: Api) {
     });
 }
 
-/// Every address the public listener answers.
+/// Every address the public listener answers. Websockets it opens over [`Connections`] only.
 pub fn router(api: Api) -> Router {
     let config = Arc::clone(&api.app().config);
     let telemetry = Arc::clone(&api.app().telemetry);

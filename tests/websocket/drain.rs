@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
+use axum::serve::ListenerExt as _;
 use plant_care::graphql::Api;
+use plant_care::transport::listener::Connections;
 use plant_care::transport::server;
 
 use crate::support::{Socket, TestApp};
@@ -39,7 +41,8 @@ async fn a_process_that_stops_opens_no_websockets() {
     let router = server::router(Api::new(app.app.clone()).unwrap());
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let tasks = tokio_util::task::TaskTracker::new();
-    tasks.spawn(async move { axum::serve(listener, service).await });
+    let connections = Connections::of(listener, app.app.clock.clone()).tap_io(|_| {});
+    tasks.spawn(async move { axum::serve(connections, service).await });
     Socket::connect(&url).await.assert_heard().await;
     app.app.stop.cancel();
     assert_eq!(Socket::refused_to(&url, &[]).await, 503);

@@ -5,20 +5,25 @@ pub mod preload;
 pub mod query;
 pub mod subscription;
 
+use std::hash::Hash;
 use std::sync::Arc;
 
+use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Enum, ID, Object};
+use sea_orm::DbErr;
 use uuid::Uuid;
 
 pub use self::mutation::{CareRequestMutation, CareRequestPayload};
 pub use self::query::{CareRequestQuery, NearInput};
 pub use self::subscription::CareRequestSubscription;
+use super::ahead::{Ahead, is_a_row};
+use super::at_hand::AtHand;
 use super::care_event::CareEvent;
 use super::comment::Comment;
 use super::connection::{Connection, ConnectionNode, KeyedNode, PageArguments, wants_total};
 use super::error::ApiError;
 use super::loaders::{
-    AccessKey, CommentCountKey, CommentsKey, OfferCountKey, OffersKey, RequestKey, RequestPlantsKey,
+    AccessKey, CommentCountKey, CommentsKey, Observed, OfferCountKey, OffersKey, RequestKey, RequestPlantsKey,
 };
 use super::offer::Offer;
 use super::plant::Plant;
@@ -76,7 +81,9 @@ pub enum CareRole {
 
 /// A care request that the viewer may see.
 #[derive(Clone)]
-pub struct CareRequest(pub Arc<care_request::Model>);
+pub struct CareRequest(pub Arc<care_request::Model>, pub Ahead);
+
+is_a_row!(CareRequest, care_request);
 
 impl ConnectionNode for CareRequest {
     const NAME: &'static str = "CareRequest";
@@ -94,7 +101,7 @@ impl KeyedNode for CareRequest {
 impl CareRequest {
     /// A request that the viewer may see.
     pub async fn load(context: &Context<'_>, id: CareRequestId) -> Result<Option<Self>, ApiError> {
-        Ok(loaded(context).load_one(RequestKey(id)).await?.map(Self))
+        Ok(loaded(context).load_one(RequestKey(id)).await?.map(Self::from))
     }
 
     fn standing(&self, context: &Context<'_>) -> Standing {
@@ -104,6 +111,16 @@ impl CareRequest {
     fn shows_private_details(&self, context: &Context<'_>) -> bool {
         policy::may(Action::SeePrivateDetails, self.standing(context))
     }
+}
+
+/// What was not loaded ahead. On the heap: where it was, the resolver would carry all of this for nothing.
+async fn load<K>(context: &Context<'_>, key: K) -> Result<Option<<Observed as Loader<K>>::Value>, ApiError>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Observed: Loader<K, Error = Arc<DbErr>>,
+{
+    let loaders = loaded(context);
+    Ok(Box::pin(async move { loaders.load_one(key).await }).await?)
 }
 
 /// A request for care of some plants over some days. Every member sees what is open; instructions, caretaker, comments
@@ -116,69 +133,76 @@ impl CareRequest {
     }
 
     /// What it is called.
-    async fn title(&self) -> &str {
+    fn title(&self) -> &str {
         &self.0.title
     }
 
     /// Its state.
-    async fn status(&self) -> CareRequestStatus {
+    fn status(&self) -> CareRequestStatus {
         self.0.status.into()
     }
 
     /// Whether it was left by a caretaker and needs another soon.
-    async fn urgent(&self) -> bool {
+    fn urgent(&self) -> bool {
         self.0.urgent
     }
 
     /// Where the plants are looked after.
-    async fn mode(&self) -> CareMode {
+    fn mode(&self) -> CareMode {
         self.0.mode.into()
     }
 
     /// Whose plants they are.
-    async fn owner(&self, context: &Context<'_>) -> Result<User, ApiError> {
-        User::load_known(context, self.0.owner_id).await
+    async fn owner(&self, context: &Context<'_>) -> Result<AtHand<User>, ApiError> {
+        User::at_hand(context, &self.1, self.0.owner_id)
+            .await
+            .map(AtHand::new)
     }
 
     /// Who looks after them; null while nobody does, and for those who are no party.
-    async fn caretaker(&self, context: &Context<'_>) -> Result<Option<User>, ApiError> {
-        match self.0.caretaker_id {
-            Some(caretaker) if self.shows_private_details(context) => User::load(context, caretaker).await,
-            _ => Ok(None),
-        }
+    async fn caretaker(&self, context: &Context<'_>) -> Result<AtHand<Option<User>>, ApiError> {
+        let caretaker = match self.0.caretaker_id {
+            Some(caretaker) if self.shows_private_details(context) => {
+                Some(User::at_hand(context, &self.1, caretaker).await?)
+            }
+            _ => None,
+        };
+        Ok(AtHand::new(caretaker))
     }
 
     /// The plants, in the owner's order.
-    async fn plants(&self, context: &Context<'_>) -> Result<Vec<Plant>, ApiError> {
-        let plants = loaded(context)
-            .load_one(RequestPlantsKey(self.0.id))
-            .await?
-            .unwrap_or_default();
-        Ok(plants.iter().map(|plant| Plant(Arc::clone(plant))).collect())
+    async fn plants(&self, context: &Context<'_>) -> Result<AtHand<Vec<Plant>>, ApiError> {
+        let key = RequestPlantsKey(self.0.id);
+        let plants = match self.1.find(|rows| rows.plants.get(&key)) {
+            Some(plants) => plants,
+            None => load(context, key).await?.unwrap_or_default(),
+        };
+        let plants = plants.iter().map(|row| Plant(Arc::clone(row), self.1.clone()));
+        Ok(AtHand::new(plants.collect()))
     }
 
     /// The first day.
-    async fn starts_on(&self) -> Date {
+    fn starts_on(&self) -> Date {
         Date(self.0.starts_on)
     }
 
     /// The last day.
-    async fn ends_on(&self) -> Date {
+    fn ends_on(&self) -> Date {
         Date(self.0.ends_on)
     }
 
     /// The IANA time zone of the days.
-    async fn timezone(&self) -> &str {
+    fn timezone(&self) -> &str {
         &self.0.timezone
     }
 
     /// Roughly where: a geohash of six characters, about a kilometre wide.
-    async fn approx_cell(&self) -> Option<&str> {
+    fn approx_cell(&self) -> Option<&str> {
         self.0.approx_cell.as_deref()
     }
 
     /// What the caretaker should know; null for those who are no party.
-    async fn instructions(&self, context: &Context<'_>) -> Option<&str> {
+    fn instructions(&self, context: &Context<'_>) -> Option<&str> {
         if self.shows_private_details(context) {
             self.0.instructions.as_deref()
         } else {
@@ -187,7 +211,7 @@ impl CareRequest {
     }
 
     /// When it was made.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
@@ -202,7 +226,7 @@ impl CareRequest {
         #[graphql(desc = "Only entries after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only entries before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Offer>, ApiError> {
+    ) -> Result<AtHand<Connection<Offer>>, ApiError> {
         let page = PageArguments {
             first,
             after,
@@ -212,20 +236,23 @@ impl CareRequest {
         .page::<Offer>(app(context))?;
         // Every member may have sent an offer; whose it is, is the finder's matter.
         if self.standing(context) == Standing::Guest {
-            return Ok(Connection::empty());
+            return Ok(AtHand::new(Connection::empty()));
         }
-        let loaders = loaded(context);
-        let total = if wants_total(context) {
-            loaders.load_one(OfferCountKey(self.0.id)).await?
-        } else {
-            None
+        let (key, count) = (OffersKey(self.0.id, page), OfferCountKey(self.0.id));
+        let total = match self.1.find(|rows| rows.offer_counts.get(&count)) {
+            None if wants_total(context) => load(context, count).await?,
+            total => total,
         };
-        let rows = loaders
-            .load_one(OffersKey(self.0.id, page))
-            .await?
-            .unwrap_or_default();
-        let offers = rows.iter().map(|row| Offer(Arc::clone(row))).collect();
-        Ok(Connection::of_rows(offers, &page, total.unwrap_or(0)))
+        let rows = match self.1.find(|rows| rows.offers.get(&key)) {
+            Some(rows) => rows,
+            None => load(context, key).await?.unwrap_or_default(),
+        };
+        let offers = rows
+            .iter()
+            .map(|row| Offer(Arc::clone(row), self.1.clone()))
+            .collect();
+        let page = Connection::of_rows(offers, &page, total.unwrap_or(0));
+        Ok(AtHand::new(page))
     }
 
     /// The comments on it, oldest first; none for those who are no party.
@@ -239,7 +266,7 @@ impl CareRequest {
         #[graphql(desc = "Only entries after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only entries before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Comment>, ApiError> {
+    ) -> Result<AtHand<Connection<Comment>>, ApiError> {
         let page = PageArguments {
             first,
             after,
@@ -248,20 +275,23 @@ impl CareRequest {
         }
         .page::<Comment>(app(context))?;
         if !self.shows_private_details(context) {
-            return Ok(Connection::empty());
+            return Ok(AtHand::new(Connection::empty()));
         }
-        let loaders = loaded(context);
-        let total = if wants_total(context) {
-            loaders.load_one(CommentCountKey(self.0.id)).await?
-        } else {
-            None
+        let (key, count) = (CommentsKey(self.0.id, page), CommentCountKey(self.0.id));
+        let total = match self.1.find(|rows| rows.comment_counts.get(&count)) {
+            None if wants_total(context) => load(context, count).await?,
+            total => total,
         };
-        let rows = loaders
-            .load_one(CommentsKey(self.0.id, page))
-            .await?
-            .unwrap_or_default();
-        let comments = rows.iter().map(|row| Comment(Arc::clone(row))).collect();
-        Ok(Connection::of_rows(comments, &page, total.unwrap_or(0)))
+        let rows = match self.1.find(|rows| rows.comments.get(&key)) {
+            Some(rows) => rows,
+            None => load(context, key).await?.unwrap_or_default(),
+        };
+        let comments = rows
+            .iter()
+            .map(|row| Comment(Arc::clone(row), self.1.clone()))
+            .collect();
+        let page = Connection::of_rows(comments, &page, total.unwrap_or(0));
+        Ok(AtHand::new(page))
     }
 
     /// Everything that happened, oldest first: all of it for its parties, her own time for a former caretaker, nothing

@@ -1,7 +1,7 @@
 //! Loading ahead: what a page's selection will ask for, before its entries are resolved.
 //!
-//! The rows are fed to the operation's loaders, so that every child finds its own without waiting; what
-//! is not fed in here, the loaders fetch when asked. The number of statements depends on the selection
+//! The rows go [with the entries](crate::graphql::ahead), so that every child finds its own without waiting; what
+//! is not among them, the operation's loaders fetch when asked. The number of statements depends on the selection
 //! and not on the page.
 
 use std::collections::HashMap;
@@ -16,6 +16,7 @@ use sea_orm::DbErr;
 use super::CareRequest;
 use crate::domain::policy::{Action, may};
 use crate::entity::{CareRequestId, UserId, comment, offer};
+use crate::graphql::ahead::{Ahead, Rows};
 use crate::graphql::comment::Comment;
 use crate::graphql::connection::{KeyedNode, Page, PageArguments};
 use crate::graphql::error::ApiError;
@@ -25,19 +26,20 @@ use crate::graphql::loaders::{
 use crate::graphql::offer::Offer;
 use crate::graphql::scope::{app, loaded};
 
-/// Loads what `node`, the selection on each request, asks for.
+/// Loads what `node`, the selection on each request, asks for, gives it to the requests, and says whether that is all
+/// that it asks for.
 pub async fn preload(
     context: &Context<'_>,
-    requests: &[CareRequest],
+    requests: &mut [CareRequest],
     node: &Lookahead<'_>,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     if requests.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let loaders = loaded(context);
     let all: Vec<_> = requests.iter().map(|request| request.0.id).collect();
     let mut private = Vec::new();
-    for request in requests {
+    for request in &*requests {
         if may(Action::SeePrivateDetails, request.standing(context)) {
             private.push(request.0.id);
         }
@@ -46,24 +48,24 @@ pub async fn preload(
     let (offer_pages, offer_totals) = pages::<Offer>(context, &node.field("offers"));
     let wants_plants = node.field("plants").exists();
 
-    let (plants, comments, offers, _, _) = try_join!(
-        feed(&loaders, keys(&all, wants_plants, RequestPlantsKey)),
-        feed(
+    let (plants, comments, offers, comment_counts, offer_counts) = try_join!(
+        rows(&loaders, keys(&all, wants_plants, RequestPlantsKey)),
+        rows(
             &loaders,
             comment_pages
                 .iter()
                 .flat_map(|page| keys(&private, true, |id| CommentsKey(id, *page)))
                 .collect()
         ),
-        feed(
+        rows(
             &loaders,
             offer_pages
                 .iter()
                 .flat_map(|page| keys(&all, true, |id| OffersKey(id, *page)))
                 .collect()
         ),
-        feed(&loaders, keys(&private, comment_totals, CommentCountKey)),
-        feed(&loaders, keys(&all, offer_totals, OfferCountKey)),
+        rows(&loaders, keys(&private, comment_totals, CommentCountKey)),
+        rows(&loaders, keys(&all, offer_totals, OfferCountKey)),
     )?;
 
     let mut people: Vec<UserId> = Vec::new();
@@ -96,8 +98,66 @@ pub async fn preload(
     }
     people.sort_unstable();
     people.dedup();
-    feed(&loaders, people.into_iter().map(UserKey).collect()).await?;
-    Ok(())
+    let users = rows(&loaders, people.into_iter().map(UserKey).collect()).await?;
+    let ahead = Ahead::from(Rows {
+        users,
+        plants,
+        comments,
+        comment_counts,
+        offers,
+        offer_counts,
+    });
+    for request in requests {
+        request.1 = ahead.clone();
+    }
+    let selected = node.selection_fields();
+    Ok(selected.iter().all(|node| Loaded::Request.holds_all_of(node)))
+}
+
+/// What is loaded ahead, each with fields of its own.
+#[derive(Clone, Copy)]
+enum Loaded {
+    Request,
+    Plant,
+    Member,
+    Comments,
+    CommentEdge,
+    Comment,
+    Offers,
+    OfferEdge,
+    Offer,
+    PageInfo,
+}
+
+impl Loaded {
+    /// Whether it has all that is selected on it.
+    fn holds_all_of(self, selected: &SelectionField<'_>) -> bool {
+        selected.selection_set().all(|field| {
+            if field.selection_set().next().is_none() {
+                // Whether she may read a plant's instructions is asked of the database.
+                return !matches!((self, field.name()), (Self::Plant, "instructions"));
+            }
+            self.below(field.name())
+                .is_some_and(|below| below.holds_all_of(&field))
+        })
+    }
+
+    fn below(self, field: &str) -> Option<Self> {
+        Some(match (self, field) {
+            (Self::Request | Self::Offer, "caretaker")
+            | (Self::Request | Self::Plant, "owner")
+            | (Self::Comment, "author") => Self::Member,
+            (Self::Request, "plants") => Self::Plant,
+            (Self::Request, "comments") => Self::Comments,
+            (Self::Request, "offers") => Self::Offers,
+            (Self::Comments, "edges") => Self::CommentEdge,
+            (Self::CommentEdge, "node") => Self::Comment,
+            (Self::Offers, "edges") => Self::OfferEdge,
+            (Self::OfferEdge, "node") => Self::Offer,
+            (Self::Comments | Self::Offers, "pageInfo") => Self::PageInfo,
+            _ => return None,
+        })
+    }
 }
 
 /// A key for each request, if they are wanted.
@@ -109,8 +169,8 @@ fn keys<K>(requests: &[CareRequestId], wanted: bool, key: impl Fn(CareRequestId)
     }
 }
 
-/// Loads the rows of all keys at once and gives them to the loaders.
-async fn feed<K>(
+/// The rows of all keys at once.
+async fn rows<K>(
     loaders: &Loaders,
     keys: Vec<K>,
 ) -> Result<HashMap<K, <Observed as Loader<K>>::Value>, Arc<DbErr>>
@@ -121,11 +181,7 @@ where
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = loaders.loader().load(&keys).await?;
-    loaders
-        .feed_many(rows.iter().map(|(key, value)| (key.clone(), value.clone())))
-        .await;
-    Ok(rows)
+    loaders.loader().load(&keys).await
 }
 
 /// The pages of a connection that a selection asks for (by aliases there may be several), and whether it

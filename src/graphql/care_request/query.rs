@@ -10,7 +10,9 @@ use super::{CareRequest, CareRequestStatus, CareRole};
 use crate::domain::Refusal;
 use crate::domain::care_request::near;
 use crate::domain::values::{Cell, within};
+use crate::entity::by_place::ByPlace;
 use crate::entity::{CareRequestId, care_request};
+use crate::graphql::at_hand::is_alone;
 use crate::graphql::connection::{Connection, Page, PageArguments, wants_total};
 use crate::graphql::error::ApiError;
 use crate::graphql::messages;
@@ -140,12 +142,17 @@ async fn list(
     };
     let rows = page
         .of::<CareRequest, _>(select, care_request::Column::Id)
+        .into_model::<ByPlace<care_request::Model>>()
         .all(reader)
         .await?;
-    let requests: Vec<_> = rows.into_iter().map(|row| CareRequest(Arc::new(row))).collect();
-    let shown = &requests[..requests.len().min(page.size.limit)];
-    preload(context, shown, &context.look_ahead().field("edges").field("node")).await?;
-    Ok(Connection::of_rows(requests, page, total))
+    let mut requests: Vec<_> = rows
+        .into_iter()
+        .map(|ByPlace(row)| CareRequest::from(Arc::new(row)))
+        .collect();
+    let shown = requests.len().min(page.size.limit);
+    let shown = &mut requests[..shown];
+    let was_loaded = preload(context, shown, &context.look_ahead().field("edges").field("node")).await?;
+    Ok(Connection::of_rows(requests, page, total).loaded(was_loaded && is_alone(context)))
 }
 
 /// The area that an argument describes; there is no payload to put a refusal of it into.

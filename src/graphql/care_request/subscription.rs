@@ -223,7 +223,7 @@ async fn board_message(
         Told::Listed(request) => {
             return Ok(Some(BoardMessage::Changed(BoardRequestChanged {
                 cursor: Cursor::start(Stream::Board).encode(),
-                care_request: CareRequest(request),
+                care_request: request.into(),
                 skipped: 0,
             })));
         }
@@ -248,7 +248,7 @@ async fn board_message(
                 Some(request) if request.status == care_request::CareRequestStatus::Open => {
                     BoardMessage::Changed(BoardRequestChanged {
                         cursor,
-                        care_request: CareRequest(Arc::new(request)),
+                        care_request: Arc::new(request).into(),
                         skipped,
                     })
                 }

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use async_graphql::Response;
 use async_graphql::futures_util::StreamExt as _;
 use async_graphql::futures_util::future::{join, join_all};
+use opentelemetry::trace::SpanContext;
 
-use super::group::{Erroneous, Group, Shared};
+use super::group::{Answered, Erroneous, Group, Shared};
 use super::snapshot::Snapshot;
 use super::{Stage, Told};
 use crate::graphql::Api;
+use crate::graphql::batches::with_batches;
 use crate::graphql::document::Document;
 use crate::graphql::error::{ApiError, Exceeded, outcome, with_codes};
 use crate::graphql::scope::Caller;
 use crate::graphql::timeline::cursor;
 use crate::live::listeners::Subscription;
-use crate::live::{Cursor, EndReason, Mailbox, Message, Next, Seat, Stream, Subscriber};
+use crate::live::{Cursor, EndReason, Mailbox, Message, Next, Seat, Stream, Subscriber, Teller};
 use crate::telemetry::metrics::{Counted, Delivery, EndedBy};
 use crate::telemetry::operation::{Operation, Outcome};
 
@@ -56,6 +58,8 @@ pub struct Payload {
     pub cursor: Option<Cursor>,
     /// The event that it tells of as it happens.
     pub delivery: Option<Delivery>,
+    /// Whether there may be more at once; if not, its seat is woken when there is.
+    pub more: bool,
 }
 
 /// What became of one step.
@@ -82,7 +86,7 @@ impl Api {
     ) -> Result<Box<Following>, Box<Response>> {
         let operation = self.begin(&document, &caller);
         let opening = self.open_as(&operation, document, caller, (mailbox, number), last_event_id);
-        let opened = operation.run.run(opening).await;
+        let opened = operation.run.run(with_batches(Box::pin(opening))).await;
         operation.end(
             opened
                 .as_ref()
@@ -160,6 +164,8 @@ impl Api {
         if let Some(per_second) = plan.latest {
             subscriber.latest(per_second);
         }
+        let teller: Arc<dyn Teller> = Arc::<Group>::clone(&group);
+        subscriber.join(&teller);
         let counted = (counted, app.telemetry.metrics.live.subscription(group.field));
         let from_snapshot = plan.board.is_some_and(|board| board.from_snapshot);
         Ok(Box::new(Following {
@@ -187,20 +193,24 @@ impl Following {
         if self.snapshot.is_some() {
             return None;
         }
-        let told = match self.pending.take() {
-            Some(told) => told,
-            None => match self.subscriber.look() {
-                Next::Tell(message) => Box::new(Told::Live(message)),
-                Next::Wait => return Some(Step::Waiting),
-                Next::Over => return Some(Step::Ended),
-                Next::Load => return None,
-            },
-        };
-        match self.group.shared(&told, self.subscriber.seat()) {
-            Shared::Here(Some(body)) => Some(self.told(&told, body, false)),
-            shared => {
-                self.pending = Some(told);
-                matches!(shared, Shared::Soon).then_some(Step::Waiting)
+        loop {
+            let (told, more) = match self.pending.take() {
+                // What came since may have woken it already.
+                Some(told) => (*told, true),
+                None => match self.subscriber.look() {
+                    Next::Tell(message) => (Told::Live(message), !self.subscriber.rests()),
+                    Next::Wait => return Some(Step::Waiting),
+                    Next::Over => return Some(Step::Ended),
+                    Next::Load => return None,
+                },
+            };
+            match self.group.shared(&told, self.subscriber.seat()) {
+                Shared::Here(Some(answered)) => return Some(self.told(&told, answered, more)),
+                Shared::Here(None) => self.subscriber.passed_over(),
+                shared => {
+                    self.pending = Some(Box::new(told));
+                    return matches!(shared, Shared::Soon).then_some(Step::Waiting);
+                }
             }
         }
     }
@@ -236,16 +246,17 @@ impl Following {
                 },
             };
             let ahead = self.subscriber.ahead(AHEAD).into_iter();
-            let ahead = join_all(ahead.map(|message| self.group.resolve(Told::Live(message))));
+            let ahead = join_all(ahead.map(|message| self.group.make_ready(Told::Live(message))));
             // What comes out of those with errors is resolved again when its turn comes.
             let (resolved, _) = join(self.group.resolve(copy(&told)), ahead).await;
             match resolved {
-                Ok(Some(body)) => return Ok(self.told(&told, body, true)),
+                Ok(Some(answered)) => return Ok(self.told(&told, answered, true)),
                 Ok(None) => self.subscriber.passed_over(),
                 Err(Erroneous(body)) => {
                     self.attempts += 1;
                     if self.attempts >= ATTEMPTS {
-                        return Ok(self.told(&told, body, true));
+                        let is_first = true;
+                        return Ok(self.told(&told, Answered { body, is_first }, true));
                     }
                     self.pending = Some(told);
                     return Err(Failed);
@@ -275,8 +286,9 @@ impl Following {
         Ok(())
     }
 
-    /// What to send. `is_first`: of those who share the answer, so that its trace is told of once.
-    fn told(&mut self, told: &Told, body: Arc<str>, is_first: bool) -> Step {
+    /// What to send, and whether there may be more.
+    fn told(&mut self, told: &Told, answered: Answered, more: bool) -> Step {
+        let Answered { body, is_first } = answered;
         self.attempts = 0;
         let cursor = match told {
             Told::Live(message) => message.cursor().copied(),
@@ -298,15 +310,17 @@ impl Following {
             .map(|event| Delivery {
                 field: self.group.field,
                 recorded_at: event.recorded_at,
-                trace: told
-                    .cause()
-                    .filter(|cause| is_first && cause.is_sampled())
+                // Of those who share an answer, one.
+                trace: is_first
+                    .then(|| told.cause().filter(SpanContext::is_sampled))
+                    .flatten()
                     .map(|cause| cause.trace_id()),
             });
         Step::Told(Payload {
             body,
             cursor,
             delivery,
+            more,
         })
     }
 

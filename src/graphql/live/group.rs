@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_graphql::{Request, Response, Variables};
+use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -17,7 +19,7 @@ use crate::entity::CareRequestId;
 use crate::graphql::Api;
 use crate::graphql::request::canonical;
 use crate::graphql::scope::Caller;
-use crate::live::{Message, Seat, Stream};
+use crate::live::{Message, Seat, Stream, Teller};
 
 /// For how long an answer is shared. It may hold free text, which must not be kept: what was changed or
 /// hidden since is told as it is.
@@ -53,6 +55,8 @@ struct Answer {
 #[derive(Default)]
 struct Cell {
     body: OnceCell<Option<Arc<str>>>,
+    /// Whether somebody was told it.
+    told: AtomicBool,
     crowd: Mutex<Crowd>,
 }
 
@@ -66,17 +70,30 @@ struct Crowd {
 /// Whether others have an answer.
 pub(super) enum Shared {
     /// They have; nothing within if there is nothing to tell.
-    Here(Option<Arc<str>>),
+    Here(Option<Answered>),
     /// One of them is about to; the seat is woken then.
     Soon,
     /// They have not.
     No,
 }
 
+/// An answer, and whether it was told to nobody yet.
+pub(super) struct Answered {
+    pub body: Arc<str>,
+    pub is_first: bool,
+}
+
 /// Wakes whoever waits, however the resolving ends.
 struct Resolving<'c>(&'c Cell);
 
 impl Cell {
+    fn answered(&self, body: Option<&Arc<str>>) -> Option<Answered> {
+        body.map(|body| Answered {
+            body: Arc::clone(body),
+            is_first: !self.told.load(Ordering::Relaxed) && !self.told.swap(true, Ordering::Relaxed),
+        })
+    }
+
     fn resolving(&self) -> Resolving<'_> {
         self.crowd().resolving += 1;
         Resolving(self)
@@ -195,7 +212,7 @@ impl Group {
         };
         let mut crowd = cell.crowd();
         if let Some(body) = cell.body.get() {
-            return Shared::Here(body.clone());
+            return Shared::Here(cell.answered(body.as_ref()));
         }
         if crowd.resolving == 0 {
             return Shared::No;
@@ -206,14 +223,33 @@ impl Group {
 
     /// Resolves what is told, unless another has or is about to. There may be nothing to tell: it is not
     /// about the part that was asked for.
-    pub(super) async fn resolve(&self, told: Told) -> Result<Option<Arc<str>>, Erroneous> {
+    pub(super) async fn resolve(&self, told: Told) -> Result<Option<Answered>, Erroneous> {
         match Question::of(&told) {
-            None => self.run(told).await,
+            None => Ok(self
+                .run(told)
+                .await?
+                .map(|body| Answered { body, is_first: true })),
             Some(question) => {
-                let cell = self.cell(question);
-                let _resolving = cell.resolving();
-                cell.body.get_or_try_init(|| self.run(told)).await.cloned()
+                let cell = self.resolve_for_all(question, told).await?;
+                Ok(cell.body.get().and_then(|body| cell.answered(body.as_ref())))
             }
+        }
+    }
+
+    /// Resolves what is told so that it can be shared.
+    async fn resolve_for_all(&self, question: Question, told: Told) -> Result<Arc<Cell>, Erroneous> {
+        let cell = self.cell(question);
+        let resolving = cell.resolving();
+        cell.body.get_or_try_init(|| self.run(told)).await?;
+        drop(resolving);
+        Ok(cell)
+    }
+
+    /// Resolves what will be told, unless it is resolved for each by herself.
+    pub(super) async fn make_ready(&self, told: Told) -> Result<(), Erroneous> {
+        match Question::of(&told) {
+            None => Ok(()),
+            Some(question) => self.resolve_for_all(question, told).await.map(drop),
         }
     }
 
@@ -273,6 +309,15 @@ impl Group {
 
     fn answers(&self) -> std::sync::MutexGuard<'_, VecDeque<Answer>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Teller for Group {
+    fn prepare(self: Arc<Self>, message: Message) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            // What comes out with errors is resolved by each for herself.
+            drop(self.make_ready(Told::Live(message)).await);
+        })
     }
 }
 

@@ -183,6 +183,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::graphql::known::Parsed;
     use crate::telemetry::metrics::Metrics;
 
     fn prepared(query: &str) -> Result<Prepared, ApiError> {
@@ -193,7 +194,7 @@ mod tests {
         let calls = Calls::of_schema(&schema, &Metrics::new(&config));
         let document = Document {
             request,
-            parsed,
+            parsed: Arc::new(Parsed::new(parsed)),
             parsed_in: Duration::ZERO,
         };
         Prepared::new([0; 32], &document, &calls)

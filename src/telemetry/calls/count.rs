@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use async_graphql::{Name, PathSegment, Response, Value};
 use indexmap::IndexMap;
 
-use super::{Calls, Item, Plan, TYPE_KEY};
+use super::{Called, Calls, Item, Plan, TYPE_KEY};
+use crate::telemetry::metrics::Graphql;
 
 type Object = IndexMap<Name, Value>;
 
@@ -22,6 +23,27 @@ impl Calls {
             && let Value::Object(data) = &mut response.data
         {
             take_types_out(&plan.items, data);
+        }
+    }
+
+    /// Counts what was called for parts of an answer that do not show it.
+    pub fn count_called(&self, called: &[Called], metrics: &Graphql) {
+        for called in called {
+            let fields: Vec<_> = called
+                .fields
+                .iter()
+                .map(|field| self.field(&called.of_type, field))
+                .collect();
+            for field in fields.iter().flatten() {
+                field.metrics.calls.inc_by(called.objects);
+            }
+            for (place, took) in &called.took {
+                if let Some(Some(field)) = fields.get(*place)
+                    && field.works
+                {
+                    metrics.resolved(&field.metrics, *took, None);
+                }
+            }
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Live {
     subscriptions: Family<Field, Gauge>,
     ended: Family<FieldEnd, Counter>,
     delivery: Timings<FieldStage>,
+    /// Those of `commit_to_socket`, which are counted for each delivery.
+    to_socket: [Timing; 3],
     backfill: [Counter; 2],
     gaps: Family<Reason, Counter>,
     /// Entries that subscribers were behind.
@@ -123,11 +125,14 @@ const REASONS: [&str; 7] = [
 impl Live {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let backfill = Family::<BackfillSource, Counter>::default();
+        let delivery: Timings<FieldStage> = timings(|| Timing::new(DELIVERY_EDGES.into_iter()));
+        let stage = "commit_to_socket";
         let live = Self {
+            to_socket: FIELDS.map(|field| delivery.get_or_create_owned(&FieldStage { field, stage })),
             connections: Family::default(),
             subscriptions: Family::default(),
             ended: Family::default(),
-            delivery: timings(|| Timing::new(DELIVERY_EDGES.into_iter())),
+            delivery,
             backfill: ["ring", "database"]
                 .map(|source| backfill.get_or_create_owned(&BackfillSource { source })),
             gaps: Family::default(),
@@ -237,8 +242,10 @@ impl Live {
 
     /// An event was written to a subscriber.
     pub fn delivered(&self, delivery: &Delivery, now: DateTime<Utc>) {
-        let (field, stage) = (delivery.field, "commit_to_socket");
-        let timing = self.delivery.get_or_create(&FieldStage { field, stage });
+        let Some(field) = FIELDS.iter().position(|field| *field == delivery.field) else {
+            return;
+        };
+        let timing = &self.to_socket[field];
         let trace = delivery.trace.map(|trace| TraceLabel {
             trace_id: trace.to_string(),
         });

@@ -6,16 +6,18 @@ mod request;
 mod respond;
 
 use async_graphql::Request;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{RawQuery, State, WebSocketUpgrade};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use hyper::upgrade::OnUpgrade;
 
 use self::negotiate::Accepted;
 use self::respond::{Refusal, respond};
 pub use self::respond::{method_not_allowed, no_such_address, refused};
 use super::address::ClientAddress;
+use super::websocket::Handshake;
 use super::{graphiql, language, sse, websocket};
 use crate::graphql::Api;
 use crate::graphql::scope::Session;
@@ -42,10 +44,12 @@ pub async fn get(
     address: ClientAddress,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    method: Method,
+    upgrade: Option<Extension<OnUpgrade>>,
 ) -> Response {
-    if let Ok(upgrade) = upgrade {
-        return websocket::upgrade(api, &headers, address.0, upgrade);
+    let upgrade = upgrade.map(|Extension(upgrade)| upgrade);
+    if let Some(handshake) = Handshake::of(&method, &headers, upgrade) {
+        return websocket::upgrade(api, &headers, address.0, handshake);
     }
     let accepted = Accepted::of(&headers);
     let query = query.unwrap_or_default();

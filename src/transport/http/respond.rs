@@ -1,15 +1,12 @@
 //! Answers and refusals as HTTP: every one of them is a GraphQL response.
 
-use std::collections::BTreeMap;
-
-use async_graphql::{Response as Answer, ServerError, Value};
-use axum::Json;
+use async_graphql::Response as Answer;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde::Serialize;
 
 use super::negotiate::{Accepted, MediaType, has_run, status_of};
 use crate::graphql::error::ApiError;
+use crate::graphql::json;
 
 /// After how many seconds who was told that the server is busy may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
@@ -85,24 +82,8 @@ pub(super) fn respond(media_type: MediaType, answer: &Answer) -> Response {
     write(media_type, media_type.status(answer), answer)
 }
 
-/// A GraphQL response as it is written: without `data` if nothing was run.
-#[derive(Serialize)]
-struct Written<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    extensions: &'a BTreeMap<String, Value>,
-}
-
 fn write(media_type: MediaType, status: StatusCode, answer: &Answer) -> Response {
-    let written = Written {
-        errors: &answer.errors,
-        data: has_run(answer).then_some(&answer.data),
-        extensions: &answer.extensions,
-    };
-    let mut response = (status, Json(written)).into_response();
+    let mut response = (status, json::of_response(answer, has_run(answer))).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media_type.content_type());
     headers.append(header::VARY, HeaderValue::from_static("accept"));

@@ -1,6 +1,8 @@
 //! The codes with which a connection is closed; those from 4400 on are the protocol's.
 
-use axum::extract::ws::{CloseFrame, Utf8Bytes, close_code};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::telemetry::metrics::EndedBy;
 
@@ -55,12 +57,13 @@ impl Close {
             Self::InitTimeout => (4408, "Connection initialisation timeout".to_owned()),
             Self::SubscriberExists(id) => (4409, format!("Subscriber for {id} already exists")),
             Self::TooManyInits => (4429, "Too many initialisation requests".to_owned()),
-            Self::Restart => (close_code::RESTART, "the server restarts".to_owned()),
-            Self::TryAgainLater => (close_code::AGAIN, "try again later".to_owned()),
-            Self::Gone => (close_code::AWAY, "no answer to pings".to_owned()),
+            Self::Restart => (CloseCode::Restart.into(), "the server restarts".to_owned()),
+            Self::TryAgainLater => (CloseCode::Again.into(), "try again later".to_owned()),
+            Self::Gone => (CloseCode::Away.into(), "no answer to pings".to_owned()),
         };
+        let code: u16 = code;
         CloseFrame {
-            code,
+            code: code.into(),
             reason: shortened(reason),
         }
     }

@@ -1,16 +1,19 @@
 //! One connection, from its first message to its close.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
-use opentelemetry::Context;
-use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
+use opentelemetry::Context as TraceContext;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::close::{Close, TOKEN_EXPIRED};
 use super::message::{self, FromClient};
-use super::operations::{Messages, Operations, Outgoing};
-use super::socket::{Gone, Socket};
+use super::operations::{Done, Operations, Outgoing};
+use super::socket::{Gone, Read, Socket};
 use crate::graphql::Api;
 use crate::graphql::error::ApiError;
 use crate::graphql::scope::{Caller, Session};
@@ -18,6 +21,7 @@ use crate::live::mailbox::Ending;
 use crate::live::reminders::Whom;
 use crate::telemetry::traces;
 use crate::transport::audience::Audience;
+use crate::transport::listener;
 
 /// How long a client may take to say who it is.
 const INIT_DEADLINE: Duration = Duration::from_secs(3);
@@ -38,7 +42,7 @@ pub(super) struct Connection {
     caller: Option<Caller>,
     operations: Operations,
     /// The client's place in a trace, as it says in `connection_init`: its operations belong to it.
-    trace: Context,
+    trace: TraceContext,
     deadlines: Deadlines,
 }
 
@@ -75,21 +79,21 @@ impl From<Close> for End {
 
 impl Connection {
     /// Serves a websocket until its client leaves or it has to end.
-    pub(super) async fn serve(
+    pub(super) fn serve(
         api: Api,
-        socket: WebSocket,
+        socket: WebSocketStream<listener::Connection>,
         audience: Audience,
         session: Session,
         speaks: bool,
-    ) {
-        let mut socket = Socket::new(socket, Arc::clone(&audience.mailbox), api.app().clone());
+    ) -> impl Future<Output = ()> + Send {
+        let mut socket = Socket::new(socket, Arc::clone(&audience.mailbox), Arc::clone(&api.app().hub));
         let now = api.app().clock.elapsed();
         let mut connection = Self {
-            operations: Operations::new(api.clone(), Arc::clone(&audience.mailbox)),
+            operations: Operations::new(Arc::clone(&audience.mailbox)),
             api,
             audience,
             session,
-            trace: Context::new(),
+            trace: TraceContext::new(),
             caller: None,
             deadlines: Deadlines {
                 init: Some(now + INIT_DEADLINE),
@@ -98,20 +102,27 @@ impl Connection {
                 reminded: None,
             },
         };
-        let end = if speaks {
-            connection.run(&mut socket).await
-        } else {
-            End::Close(Close::SubprotocolNotAcceptable)
-        };
+        // They are part of what is run as they are; an async function would keep its arguments beside them.
+        async move {
+            let end = if speaks {
+                connection.run(&mut socket).await
+            } else {
+                End::Close(Close::SubprotocolNotAcceptable)
+            };
+            Box::pin(connection.end(socket, end)).await;
+        }
+    }
+
+    async fn end(self, socket: Socket, end: End) {
         if let End::Close(why) = &end
             && let Some(why) = why.ends_streams_by()
         {
-            connection.audience.mailbox.ends_by(why);
+            self.audience.mailbox.ends_by(why);
         }
         // Its streams end before the last word is said; it is counted until after that.
         let Self {
             audience, operations, ..
-        } = connection;
+        } = self;
         drop(operations);
         if let End::Close(why) = end {
             socket.close(&why).await;
@@ -130,13 +141,13 @@ impl Connection {
     /// Waits for something to do, and does it.
     async fn turn(&mut self, socket: &mut Socket) -> Result<(), End> {
         self.remind();
-        tokio::select! {
-            () = self.audience.mailbox.wait() => {}
-            done = self.operations.done() => {
-                let messages = self.operations.finish(done);
-                self.write(socket, messages).await?;
-            }
-            read = socket.read() => self.hear(socket, read).await?,
+        let (done, read) = poll_fn(|cx| self.poll_turn(socket, cx)).await;
+        if let Some(done) = done {
+            let messages = self.operations.finish(done);
+            self.write(socket, messages).await?;
+        }
+        if let Some(read) = read {
+            self.hear(socket, read).await?;
         }
         self.check_end()?;
         self.keep_deadlines(socket).await?;
@@ -154,14 +165,38 @@ impl Connection {
         Ok(())
     }
 
-    async fn write(&mut self, socket: &mut Socket, messages: Messages) -> Result<(), End> {
-        for Outgoing { message, delivery } in messages {
+    /// Waits for a piece of work, for the client, or for the mailbox: whichever it is, the others have their turn, too.
+    fn poll_turn(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<(Option<Done>, Option<Read>)> {
+        let done = self.operations.poll_done(cx);
+        let read = socket.poll_read();
+        let stirred = self.audience.mailbox.poll_wait(cx).is_ready();
+        if stirred || done.is_some() || read.is_some() {
+            Poll::Ready((done, read))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    async fn write(
+        &mut self,
+        socket: &mut Socket,
+        messages: impl IntoIterator<Item = Outgoing>,
+    ) -> Result<(), End> {
+        for outgoing in messages {
             // Whoever's session has ended gets nothing more.
             self.check_end()?;
-            socket.write(message).await?;
-            if let Some(delivery) = delivery {
-                let app = self.api.app();
-                app.telemetry.metrics.live.delivered(&delivery, app.clock.now());
+            match outgoing {
+                Outgoing::Text(text) => socket.write(&[&text]).await?,
+                Outgoing::Next(number, payload) => {
+                    let Some(id) = self.operations.id(number) else {
+                        continue;
+                    };
+                    socket.write(&message::next(id, &payload.body)).await?;
+                    if let Some(delivery) = payload.delivery {
+                        let app = self.api.app();
+                        app.telemetry.metrics.live.delivered(&delivery, app.clock.now());
+                    }
+                }
             }
         }
         Ok(())
@@ -175,11 +210,7 @@ impl Connection {
         }
     }
 
-    async fn hear(
-        &mut self,
-        socket: &mut Socket,
-        read: Option<Result<Message, axum::Error>>,
-    ) -> Result<(), End> {
+    async fn hear(&mut self, socket: &mut Socket, read: Read) -> Result<(), End> {
         self.deadlines.unanswered = 0;
         match read {
             Some(Ok(Message::Text(text))) => {
@@ -194,7 +225,7 @@ impl Connection {
                 Err(Close::BadRequest("Messages are text, not binary.".to_owned()).into())
             }
             // The library answers pings by itself.
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
             Some(Ok(Message::Close(_))) => {
                 socket.farewell().await;
                 Err(End::Gone)
@@ -202,15 +233,13 @@ impl Connection {
             None => Err(End::Gone),
             Some(Err(error)) => {
                 tracing::debug!(%error, "a websocket could not be read");
-                Err(match error.into_inner().downcast_ref::<tungstenite::Error>() {
-                    Some(tungstenite::Error::Capacity(_)) => {
+                Err(match &error {
+                    tungstenite::Error::Capacity(_) => {
                         too_large(self.api.app().config.limits.websocket_message_bytes)
                     }
                     // It went away without a word.
-                    Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
-                        End::Gone
-                    }
-                    Some(error @ (tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_))) => {
+                    tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
+                    error @ (tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_)) => {
                         Close::BadRequest(format!("This is no message: {error}")).into()
                     }
                     _ => End::Gone,
@@ -223,15 +252,16 @@ impl Connection {
         match message {
             FromClient::Ping(payload) => {
                 let pong = message::pong(payload.as_deref());
-                Ok(socket.write(Message::Text(pong.into())).await?)
+                Ok(socket.write(&[&pong]).await?)
             }
             FromClient::Pong => Ok(()),
             FromClient::Init(_) if self.deadlines.init.is_none() => Err(Close::TooManyInits.into()),
             FromClient::Init(payload) => {
                 self.deadlines.init = None;
-                self.caller = Some(self.authenticate(&payload).await?);
+                // Apart: it happens once, and would else be part of what every connection keeps.
+                self.caller = Some(Box::pin(self.authenticate(&payload)).await?);
                 self.check_end()?;
-                Ok(socket.write(Message::Text(message::ack().into())).await?)
+                Ok(socket.write(&[message::ACK]).await?)
             }
             FromClient::Subscribe(id, request) => {
                 let Some(caller) = self.caller else {
@@ -240,7 +270,8 @@ impl Connection {
                 if self.operations.has(&id) {
                     return Err(Close::SubscriberExists(id.as_json().to_owned()).into());
                 }
-                let messages = self.operations.start(id, *request, caller, self.trace.clone());
+                let trace = self.trace.clone();
+                let messages = self.operations.start(&self.api, id, *request, caller, trace);
                 self.write(socket, messages).await
             }
             FromClient::Complete(id) => {
@@ -278,7 +309,7 @@ impl Connection {
             }
             self.deadlines.unanswered += 1;
             self.deadlines.ping = now + PING_EVERY;
-            socket.write(Message::Ping(axum::body::Bytes::new())).await?;
+            socket.ping().await?;
         }
         Ok(())
     }

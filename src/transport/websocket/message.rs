@@ -82,9 +82,7 @@ impl FromClient {
 }
 
 /// `connection_ack`.
-pub(super) fn ack() -> String {
-    r#"{"type":"connection_ack"}"#.to_owned()
-}
+pub(super) const ACK: &str = r#"{"type":"connection_ack"}"#;
 
 /// `pong`, with the ping's payload.
 pub(super) fn pong(payload: Option<&RawValue>) -> String {
@@ -94,9 +92,15 @@ pub(super) fn pong(payload: Option<&RawValue>) -> String {
     }
 }
 
-/// `next`: an answer under its operation's id.
-pub(super) fn next(id: &Id, body: &str) -> String {
-    format!(r#"{{"id":{},"type":"next","payload":{body}}}"#, id.as_json())
+/// `next`: an answer under its operation's id, in parts, because all that others are told as well is the answer.
+pub(super) fn next<'m>(id: &'m Id, body: &'m str) -> [&'m str; 5] {
+    [
+        r#"{"id":"#,
+        id.as_json(),
+        r#","type":"next","payload":"#,
+        body,
+        "}",
+    ]
 }
 
 /// `error`: the errors for which an operation was refused.
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn a_message_goes_out_under_the_clients_own_id() {
         let id = Id::of("a\"b").unwrap();
-        let text = next(&id, "{\"data\":null}");
+        let text = next(&id, "{\"data\":null}").concat();
         let read: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(read["id"], "a\"b");
         assert_eq!(read["payload"], serde_json::json!({ "data": null }));

@@ -2,17 +2,20 @@
 
 mod close;
 mod connection;
+pub mod frame;
+mod handshake;
 pub mod message;
 mod operations;
 mod socket;
 
 use std::net::IpAddr;
 
-use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use self::connection::Connection;
+pub use self::handshake::Handshake;
 use super::audience::Audience;
 use super::http::refused;
 use super::{language, origin};
@@ -27,7 +30,7 @@ const READ_BUFFER: usize = 2 * 1024;
 const PATIENCE_WITH_LARGE: usize = 4;
 
 /// Opens a websocket that speaks `graphql-transport-ws`.
-pub fn upgrade(api: Api, headers: &HeaderMap, address: IpAddr, upgrade: WebSocketUpgrade) -> Response {
+pub fn upgrade(api: Api, headers: &HeaderMap, address: IpAddr, handshake: Handshake) -> Response {
     let config = &api.app().config;
     if !origin::allowed(config, headers) {
         let message = "Pages of this origin may not open a websocket here.".to_owned();
@@ -43,12 +46,18 @@ pub fn upgrade(api: Api, headers: &HeaderMap, address: IpAddr, upgrade: WebSocke
         address,
     };
     let largest = config.limits.websocket_message_bytes * PATIENCE_WITH_LARGE;
-    let upgrade = upgrade
-        .protocols([PROTOCOL])
-        .max_message_size(largest)
-        .max_frame_size(largest)
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(largest))
+        .max_frame_size(Some(largest))
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0);
-    let speaks = upgrade.selected_protocol().is_some();
-    upgrade.on_upgrade(move |socket| Connection::serve(api, socket, audience, session, speaks))
+    let (answer, speaks) = (handshake.answer(), handshake.speaks);
+    let tasks = api.app().tasks.clone();
+    tasks.clone().spawn(async move {
+        if let Some(socket) = handshake.websocket(config).await {
+            // On a task of its own: what only the handshake needs is not kept for as long as the connection.
+            tasks.spawn(Connection::serve(api, socket, audience, session, speaks));
+        }
+    });
+    answer
 }

@@ -1,13 +1,13 @@
 //! The operations of one connection.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use async_graphql::Request;
-use axum::extract::ws::Message;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use opentelemetry::Context;
+use opentelemetry::Context as TraceContext;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanKind, TraceContextExt as _};
 use slab::Slab;
@@ -16,10 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 use super::message::{self, Id};
 use crate::graphql::Api;
 use crate::graphql::error::{ApiError, Exceeded};
-use crate::graphql::live::{Following, Step};
+use crate::graphql::live::{Following, Payload, Step};
 use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
-use crate::telemetry::metrics::Delivery;
 use crate::telemetry::traces::NewSpan;
 use crate::transport::http::negotiate::has_run;
 
@@ -28,7 +27,6 @@ use crate::transport::http::negotiate::has_run;
 /// At most one step of each subscription is under way, and nothing of it waits to be written: so a hot
 /// one takes turns with all others, and one that is behind takes no memory for it.
 pub(super) struct Operations {
-    api: Api,
     mailbox: Arc<Mailbox>,
     running: Slab<Operation>,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -68,19 +66,17 @@ enum Outcome {
     Stepped(Box<Following>, Step),
 }
 
-/// A message to write, and the event that it tells of as it happens.
-pub(super) struct Outgoing {
-    pub message: Message,
-    pub delivery: Option<Delivery>,
+/// A message to write.
+pub(super) enum Outgoing {
+    /// As it is.
+    Text(String),
+    /// What a subscription is told, and by which number it is known.
+    Next(usize, Payload),
 }
 
-/// What to write.
-pub(super) type Messages = Vec<Outgoing>;
-
 impl Operations {
-    pub(super) fn new(api: Api, mailbox: Arc<Mailbox>) -> Self {
+    pub(super) fn new(mailbox: Arc<Mailbox>) -> Self {
         Self {
-            api,
             mailbox,
             running: Slab::new(),
             work: FuturesUnordered::new(),
@@ -95,8 +91,15 @@ impl Operations {
     }
 
     /// Starts an operation.
-    pub(super) fn start(&mut self, id: Id, request: Request, caller: Caller, parent: Context) -> Messages {
-        let maximum = self.api.app().config.limits.subscriptions_per_connection;
+    pub(super) fn start(
+        &mut self,
+        api: &Api,
+        id: Id,
+        request: Request,
+        caller: Caller,
+        parent: TraceContext,
+    ) -> Option<Outgoing> {
+        let maximum = api.app().config.limits.subscriptions_per_connection;
         let busy = self.running.len() + self.left;
         if busy >= maximum {
             let error = ApiError::LimitExceeded(Exceeded {
@@ -104,19 +107,13 @@ impl Operations {
                 value: busy + 1,
                 maximum,
             });
-            return vec![text(message::error(&id, &error.into_response()))];
+            return Some(Outgoing::Text(message::error(&id, &error.into_response())));
         }
         self.started += 1;
         let serial = self.started;
         let state = State::Working;
         let number = self.running.insert(Operation { serial, id, state });
-        let work = work(
-            self.api.clone(),
-            Arc::clone(&self.mailbox),
-            number,
-            request,
-            caller,
-        );
+        let work = work(api.clone(), Arc::clone(&self.mailbox), number, request, caller);
         let work = work.with_context(parent);
         self.work.push(Box::pin(async move {
             Done {
@@ -125,7 +122,7 @@ impl Operations {
                 outcome: work.await,
             }
         }));
-        Vec::new()
+        None
     }
 
     /// Ends an operation, if there is one under the id.
@@ -138,16 +135,19 @@ impl Operations {
         }
     }
 
-    /// Waits for a piece of work.
-    pub(super) async fn done(&mut self) -> Done {
-        match self.work.next().await {
-            Some(done) => done,
-            None => std::future::pending().await,
+    /// A piece of work that is done, if there is one.
+    pub(super) fn poll_done(&mut self, cx: &mut Context<'_>) -> Option<Done> {
+        if self.work.is_empty() {
+            return None;
+        }
+        match self.work.poll_next_unpin(cx) {
+            Poll::Ready(done) => done,
+            Poll::Pending => None,
         }
     }
 
     /// Takes what came of a piece of work.
-    pub(super) fn finish(&mut self, done: Done) -> Messages {
+    pub(super) fn finish(&mut self, done: Done) -> Vec<Outgoing> {
         let number = done.number;
         let operation = match self.running.get_mut(number) {
             Some(operation) if operation.serial == done.serial => operation,
@@ -162,12 +162,14 @@ impl Operations {
         match done.outcome {
             Outcome::Answered(body) => {
                 let operation = self.running.remove(number);
-                let answer = message::next(&operation.id, &body);
-                vec![text(answer), text(message::complete(&operation.id))]
+                let answer = message::next(&operation.id, &body).concat();
+                [answer, message::complete(&operation.id)]
+                    .map(Outgoing::Text)
+                    .into()
             }
             Outcome::Refused(response) => {
                 let operation = self.running.remove(number);
-                vec![text(message::error(&operation.id, &response))]
+                vec![Outgoing::Text(message::error(&operation.id, &response))]
             }
             Outcome::Opened(following) => {
                 following.wake();
@@ -184,22 +186,20 @@ impl Operations {
                     }
                     *following = Some(stepped);
                 }
-                self.take(number, step)
+                self.take(number, step).into_iter().collect()
             }
         }
     }
 
     /// Has the subscription look that was woken.
-    pub(super) fn look(&mut self, number: usize) -> Messages {
-        let Some(operation) = self.running.get_mut(number) else {
-            return Vec::new();
-        };
+    pub(super) fn look(&mut self, number: usize) -> Option<Outgoing> {
+        let operation = self.running.get_mut(number)?;
         let State::Following { following, woken } = &mut operation.state else {
-            return Vec::new();
+            return None;
         };
         let Some(looking) = following else {
             *woken = true;
-            return Vec::new();
+            return None;
         };
         if let Some(step) = looking.ready() {
             return self.take(number, step);
@@ -215,30 +215,33 @@ impl Operations {
                 }
             }));
         }
-        Vec::new()
+        None
     }
 
-    fn take(&mut self, number: usize, step: Step) -> Messages {
+    /// The id of the subscription that is known by a number.
+    pub(super) fn id(&self, number: usize) -> Option<&Id> {
+        self.running.get(number).map(|operation| &operation.id)
+    }
+
+    fn take(&mut self, number: usize, step: Step) -> Option<Outgoing> {
         match step {
-            Step::Waiting => Vec::new(),
+            Step::Waiting => None,
             Step::Ended => {
                 let operation = self.running.remove(number);
-                vec![text(message::complete(&operation.id))]
+                Some(Outgoing::Text(message::complete(&operation.id)))
             }
             Step::Told(payload) => {
                 let operation = &self.running[number];
-                if let State::Following {
-                    following: Some(following),
-                    ..
-                } = &operation.state
+                if payload.more
+                    && let State::Following {
+                        following: Some(following),
+                        ..
+                    } = &operation.state
                 {
                     // There may be more; those that were woken before it come first.
                     following.wake();
                 }
-                vec![Outgoing {
-                    delivery: payload.delivery,
-                    ..text(message::next(&operation.id, &payload.body))
-                }]
+                Some(Outgoing::Next(number, payload))
             }
         }
     }
@@ -255,7 +258,7 @@ impl Operations {
 async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, caller: Caller) -> Outcome {
     let telemetry = Arc::clone(&api.app().telemetry);
     let span = telemetry.traces.begin(
-        &Context::current(),
+        &TraceContext::current(),
         NewSpan::of(SpanKind::Server, "websocket operation", Vec::new()),
     );
     let outcome = carry_out(api, mailbox, number, request, caller)
@@ -299,12 +302,5 @@ async fn carry_out(
                 Err(ended) => Outcome::Refused(Box::new(ApiError::internal(&ended).into_response())),
             }
         }
-    }
-}
-
-fn text(message: String) -> Outgoing {
-    Outgoing {
-        message: Message::Text(message.into()),
-        delivery: None,
     }
 }

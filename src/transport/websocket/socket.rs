@@ -1,92 +1,106 @@
 //! The socket itself: one writer with a deadline.
 
-use std::pin::pin;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::AsyncWrite;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::close::Close;
-use crate::app::App;
-use crate::live::Mailbox;
+use super::frame;
 use crate::live::reminders::Whom;
+use crate::live::{Hub, Mailbox};
 use crate::telemetry::metrics::EndedBy;
-use crate::transport::listener::WRITE_DEADLINE;
+use crate::transport::listener::{Connection, WRITE_DEADLINE};
 
 /// How long a client may take to answer that the connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// What a thread keeps at most to put frames together in.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// Where a frame is put together that the system takes at once, as nearly all are: connections keep nothing for it.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A websocket, and what may interrupt writing to it.
 pub(super) struct Socket {
-    stream: WebSocket,
+    stream: WebSocketStream<Connection>,
+    /// Whether the library may have something to write: it answers by itself what it reads.
+    answers: bool,
     mailbox: Arc<Mailbox>,
-    app: App,
+    hub: Arc<Hub>,
     /// When the reminders wake a writer that waits.
     reminded: Duration,
 }
+
+/// What was read from a client; `None` once it has left.
+pub(super) type Read = Option<Result<Message, tungstenite::Error>>;
 
 /// The client is gone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gone;
 
 impl Socket {
-    pub(super) fn new(stream: WebSocket, mailbox: Arc<Mailbox>, app: App) -> Self {
+    pub(super) fn new(stream: WebSocketStream<Connection>, mailbox: Arc<Mailbox>, hub: Arc<Hub>) -> Self {
+        mailbox.begin_to_read();
         Self {
             stream,
+            answers: false,
             mailbox,
-            app,
+            hub,
             reminded: Duration::ZERO,
         }
     }
 
-    /// The next message; `None` once the client has left.
-    pub(super) async fn read(&mut self) -> Option<Result<Message, axum::Error>> {
-        self.stream.next().await
-    }
-
-    /// Writes a message, unless the client does not take it in time, or the connection has to end while it
-    /// does not.
-    pub(super) async fn write(&mut self, message: Message) -> Result<(), Gone> {
+    /// What there is to read, if there is something.
+    pub(super) fn poll_read(&mut self) -> Option<Read> {
         let Self {
             stream,
             mailbox,
-            app,
-            reminded,
+            answers,
+            ..
         } = self;
-        let mut sending = pin!(stream.send(message));
-        // Nearly always the system takes it at once.
-        if let Some(sent) = futures_util::future::poll_immediate(&mut sending).await {
-            return sent.map_err(|_| Gone);
+        mailbox.poll_read(|cx| {
+            *answers = true;
+            stream.poll_next_unpin(cx)
+        })
+    }
+
+    /// Writes a text that comes in parts, unless the client does not take it in time, or the connection has to end
+    /// while it does not.
+    pub(super) async fn write(&mut self, parts: &[&str]) -> Result<(), Gone> {
+        if self.answers {
+            let Self { stream, mailbox, .. } = self;
+            let flushing = async { stream.flush().await.map_err(|_| Gone) };
+            within_deadline(flushing, mailbox, &self.hub, &mut self.reminded).await?;
+            self.answers = false;
         }
-        let reminders = &app.hub.reminders;
-        let mut now = reminders.clock().elapsed();
-        let deadline = now + WRITE_DEADLINE;
-        loop {
-            // One reminder at a time: that of a message before does as well.
-            if *reminded <= now {
-                *reminded = deadline;
-                reminders.add(deadline, Whom::Mailbox(Arc::downgrade(mailbox)));
-            }
-            match select(&mut sending, pin!(mailbox.wait())).await {
-                Either::Left((sent, _)) => {
-                    // What woke meanwhile is looked at now.
-                    mailbox.wake();
-                    return sent.map_err(|_| Gone);
-                }
-                Either::Right(_) => {
-                    now = reminders.clock().elapsed();
-                    if now >= deadline {
-                        mailbox.ends_by(EndedBy::WriteDeadline);
-                        return Err(Gone);
-                    }
-                    if mailbox.ending().is_some() {
-                        return Err(Gone);
-                    }
-                }
-            }
+        let stream = self.stream.get_mut();
+        let left = poll_fn(|cx| Poll::Ready(write_at_once(stream, parts, cx))).await?;
+        if left.is_empty() {
+            return Ok(());
         }
+        let mut written = 0;
+        let sending = poll_fn(|cx| poll_write(stream, &left, &mut written, cx));
+        within_deadline(sending, &self.mailbox, &self.hub, &mut self.reminded).await
+    }
+
+    /// Asks whether the client is there.
+    pub(super) async fn ping(&mut self) -> Result<(), Gone> {
+        let Self { stream, mailbox, .. } = self;
+        let sending = async {
+            let ping = Message::Ping(tungstenite::Bytes::new());
+            stream.send(ping).await.map_err(|_| Gone)
+        };
+        within_deadline(sending, mailbox, &self.hub, &mut self.reminded).await
     }
 
     /// Answers that the client closes the connection: reading on sends the library's answer.
@@ -102,9 +116,79 @@ impl Socket {
             self.stream.send(Message::Close(Some(why.frame()))).await?;
             // What the client sent meanwhile is read away: closing over it would cut off what we said.
             while let Some(Ok(_)) = self.stream.next().await {}
-            Ok::<_, axum::Error>(())
+            Ok::<_, tungstenite::Error>(())
         };
         let told = tokio::time::timeout(FAREWELL, told).await;
         tracing::debug!(?why, told = told.is_ok(), "a websocket was closed");
+    }
+}
+
+/// Writes what the system takes of a frame; gives what is left of it.
+fn write_at_once(stream: &mut Connection, parts: &[&str], cx: &mut Context<'_>) -> Result<Box<[u8]>, Gone> {
+    SCRATCH.with_borrow_mut(|frame| {
+        frame.clear();
+        frame::text(parts, frame);
+        let mut written = 0;
+        let left = match poll_write(stream, frame, &mut written, cx) {
+            Poll::Ready(done) => done.map(|()| Box::default()),
+            Poll::Pending => Ok(frame[written..].into()),
+        };
+        frame.shrink_to(SCRATCH_BYTES);
+        left
+    })
+}
+
+fn poll_write(
+    stream: &mut Connection,
+    bytes: &[u8],
+    written: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Gone>> {
+    while *written < bytes.len() {
+        match ready!(Pin::new(&mut *stream).poll_write(cx, &bytes[*written..])) {
+            Ok(0) | Err(_) => return Poll::Ready(Err(Gone)),
+            Ok(more) => *written += more,
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Waits for something to be written, unless the client does not take it in time, or the connection has to end.
+async fn within_deadline(
+    sending: impl Future<Output = Result<(), Gone>>,
+    mailbox: &Arc<Mailbox>,
+    hub: &Hub,
+    reminded: &mut Duration,
+) -> Result<(), Gone> {
+    let mut sending = pin!(sending);
+    if let Some(sent) = futures_util::future::poll_immediate(&mut sending).await {
+        return sent;
+    }
+    let reminders = &hub.reminders;
+    let mut now = reminders.clock().elapsed();
+    let deadline = now + WRITE_DEADLINE;
+    loop {
+        // One reminder at a time: that of a message before does as well.
+        if *reminded <= now {
+            *reminded = deadline;
+            reminders.add(deadline, Whom::Mailbox(Arc::downgrade(mailbox)));
+        }
+        match select(&mut sending, pin!(mailbox.wait())).await {
+            Either::Left((sent, _)) => {
+                // What woke meanwhile is looked at now.
+                mailbox.wake();
+                return sent;
+            }
+            Either::Right(_) => {
+                now = reminders.clock().elapsed();
+                if now >= deadline {
+                    mailbox.ends_by(EndedBy::WriteDeadline);
+                    return Err(Gone);
+                }
+                if mailbox.ending().is_some() {
+                    return Err(Gone);
+                }
+            }
+        }
     }
 }

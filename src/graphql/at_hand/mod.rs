@@ -1,0 +1,168 @@
+//! What was loaded before it is asked for, written straight into the answer.
+//!
+//! Resolving an object takes a future on the heap for each of its fields, a map for the object and the writing of that
+//! map, which together are most of what a page costs. None of it is needed where nothing waits. A page whose related
+//! rows were [loaded ahead](super::care_request::preload) therefore begins to write: its entries, and whatever below
+//! them is [`AtHand`], call the same resolvers, one after another, and put what they give into one JSON text. If a
+//! resolver waits or fails after all, the text is thrown away and the page is resolved as any other, so that an answer
+//! is the same either way.
+
+mod writer;
+
+use std::borrow::Cow;
+
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::registry::Registry;
+use async_graphql::{
+    ContainerType, Context, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
+};
+
+use super::scope::Scope;
+
+/// Something that can be written where its rows are at hand.
+pub trait Write: OutputType {
+    /// Writes it. What does not say how cannot be written.
+    fn write(&self, _context: &ContextSelectionSet<'_>) {
+        writer::stop();
+    }
+}
+
+/// A field's value that is written if its page is, and otherwise resolved.
+pub struct AtHand<T> {
+    value: T,
+    begins: bool,
+}
+
+impl<T> AtHand<T> {
+    /// A value below a page.
+    pub fn new(value: T) -> Self {
+        Self { value, begins: false }
+    }
+
+    /// The entries of a page, whose selection was loaded ahead or was not.
+    pub fn page(value: T, was_loaded: bool) -> Self {
+        Self {
+            value,
+            begins: was_loaded,
+        }
+    }
+}
+
+impl<T: Write> OutputType for AtHand<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        T::qualified_type_name()
+    }
+
+    fn introspection_type_name(&self) -> Cow<'static, str> {
+        self.value.introspection_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        context: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        if writer::is_expected(context) {
+            self.value.write(context);
+            return Ok(Value::Null);
+        }
+        if self.begins {
+            let notes = &scope_of(context).notes;
+            if let Some(written) = writer::write(context, notes.closely, || self.value.write(context)) {
+                notes.called(written.called);
+                return Ok(written.value);
+            }
+        }
+        self.value.resolve(context, field).await
+    }
+}
+
+impl<T: Write> Write for Option<T> {
+    fn write(&self, context: &ContextSelectionSet<'_>) {
+        match self {
+            Some(value) => value.write(context),
+            None => writer::push(b"null"),
+        }
+    }
+}
+
+impl<T: Write> Write for &T {
+    fn write(&self, context: &ContextSelectionSet<'_>) {
+        T::write(self, context);
+    }
+}
+
+impl<T: Write> Write for Vec<T> {
+    fn write(&self, context: &ContextSelectionSet<'_>) {
+        write_list(self, context);
+    }
+}
+
+impl<T: Write> Write for &[T] {
+    fn write(&self, context: &ContextSelectionSet<'_>) {
+        write_list(self, context);
+    }
+}
+
+fn write_list<T: Write>(values: &[T], context: &ContextSelectionSet<'_>) {
+    writer::push(b"[");
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            writer::push(b",");
+        }
+        value.write(&context.with_index(index));
+    }
+    writer::push(b"]");
+}
+
+/// Writes an object: what [`Write`] is for all types that have fields.
+pub fn write_object<T: ContainerType>(object: &T, context: &ContextSelectionSet<'_>) {
+    writer::object(object, context);
+}
+
+/// Says of a type with fields that it can be written.
+macro_rules! can_be_written {
+    ($object:ty) => {
+        impl $crate::graphql::at_hand::Write for $object {
+            fn write(&self, context: &async_graphql::ContextSelectionSet<'_>) {
+                $crate::graphql::at_hand::write_object(self, context);
+            }
+        }
+    };
+}
+pub(crate) use can_be_written;
+
+/// Whether a field of the operation's root is alone under its name in the answer: the answers of several would have to
+/// be merged, and a text cannot be.
+pub fn is_alone(context: &Context<'_>) -> bool {
+    let key = &context.item.node.response_key().node;
+    let root = &context.query_env.operation.node.selection_set.node;
+    let edges = context.look_ahead().field("edges").selection_fields();
+    occurrences(context, root, key) == 1 && edges.len() == 1
+}
+
+fn occurrences(context: &Context<'_>, set: &SelectionSet, key: &Name) -> usize {
+    let of = |selection: &Positioned<Selection>| match &selection.node {
+        Selection::Field(field) => usize::from(field.node.response_key().node == *key),
+        Selection::InlineFragment(fragment) => occurrences(context, &fragment.node.selection_set.node, key),
+        Selection::FragmentSpread(spread) => {
+            let fragment = context.query_env.fragments.get(&spread.node.fragment_name.node);
+            fragment.map_or(0, |fragment| {
+                occurrences(context, &fragment.node.selection_set.node, key)
+            })
+        }
+    };
+    set.items.iter().map(of).sum()
+}
+
+fn scope_of<'a>(context: &ContextSelectionSet<'a>) -> &'a Scope {
+    context.data_unchecked::<Scope>()
+}

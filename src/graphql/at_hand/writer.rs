@@ -1,0 +1,283 @@
+//! The writing itself: one text at a time on a thread, from the first resolver to the last without a wait.
+
+use std::cell::RefCell;
+use std::pin::pin;
+use std::task::{self, Poll, Waker};
+
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::{ContainerType, ContextSelectionSet, Name, Positioned, Value};
+use async_graphql_value::RAW_VALUE_TOKEN;
+use indexmap::IndexMap;
+use tokio::time::Instant;
+
+use crate::graphql::json::write_value;
+use crate::telemetry::calls::Called;
+
+/// Bytes that a page begins with: more than most need.
+const PAGE_BYTES: usize = 16 * 1024;
+
+thread_local! {
+    static WRITER: RefCell<Option<Writer>> = const { RefCell::new(None) };
+}
+
+/// A text that is being written.
+struct Writer {
+    json: Vec<u8>,
+    /// What was called, by the selection.
+    called: Vec<(usize, Called)>,
+    /// Whether it is noted how long a call took.
+    closely: bool,
+    /// The selection that the field is resolved with whose value comes next. What resolves another one is inside of
+    /// something that is resolved as usual.
+    expected: Option<usize>,
+    /// Something waits or failed: nothing of it counts.
+    stopped: bool,
+    /// Whether an object may have to leave out what it has written before.
+    repeats: bool,
+}
+
+impl Writer {
+    /// What was called with a selection.
+    fn called_on(&mut self, selection: &SelectionSet) -> Option<&mut Called> {
+        let selection = address(selection);
+        let known = self.called.iter_mut().find(|(known, _)| *known == selection);
+        known.map(|(_, called)| called)
+    }
+}
+
+/// A text that was written.
+pub(super) struct Written {
+    /// The text, as a value.
+    pub(super) value: Value,
+    /// What was called for it.
+    pub(super) called: Vec<Called>,
+}
+
+/// Writes a text, if nothing waits and nothing fails.
+pub(super) fn write(
+    context: &ContextSelectionSet<'_>,
+    closely: bool,
+    work: impl FnOnce(),
+) -> Option<Written> {
+    let begun = WRITER.with_borrow_mut(|writer| {
+        if writer.is_some() {
+            return None;
+        }
+        *writer = Some(Writer {
+            json: Vec::with_capacity(PAGE_BYTES),
+            called: Vec::new(),
+            closely,
+            expected: None,
+            stopped: false,
+            repeats: may_repeat(&context.item.node),
+        });
+        Some(End)
+    })?;
+    work();
+    let writer = WRITER.take();
+    drop(begun);
+    let Writer { json, called, .. } = writer.filter(|writer| !writer.stopped)?;
+    let text = String::from_utf8(json).ok()?;
+    let raw = IndexMap::from([(Name::new(RAW_VALUE_TOKEN), Value::String(text))]);
+    Some(Written {
+        value: Value::Object(raw),
+        called: called.into_iter().map(|(_, called)| called).collect(),
+    })
+}
+
+/// The end of a writing, however it comes.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        drop(WRITER.take());
+    }
+}
+
+/// Whether the value of this selection comes next in a text.
+pub(super) fn is_expected(context: &ContextSelectionSet<'_>) -> bool {
+    WRITER.with_borrow_mut(|writer| {
+        writer.as_mut().is_some_and(|writer| {
+            writer
+                .expected
+                .take_if(|place| *place == address(&context.item.node))
+                .is_some()
+        })
+    })
+}
+
+/// Writes bytes of JSON.
+pub(super) fn push(bytes: &[u8]) {
+    with(|writer| writer.json.extend_from_slice(bytes));
+}
+
+fn with(work: impl FnOnce(&mut Writer)) {
+    WRITER.with_borrow_mut(|writer| {
+        if let Some(writer) = writer {
+            work(writer);
+        }
+    });
+}
+
+/// It cannot be written.
+pub(super) fn stop() {
+    with(|writer| writer.stopped = true);
+}
+
+fn address(selection: &SelectionSet) -> usize {
+    std::ptr::from_ref(selection).addr()
+}
+
+/// Writes an object.
+pub(super) fn object<T: ContainerType>(object: &T, context: &ContextSelectionSet<'_>) {
+    push(b"{");
+    let mut keys = Keys::default();
+    fields(object, context, &mut keys);
+    push(b"}");
+}
+
+/// What an object has so far.
+#[derive(Default)]
+struct Keys {
+    count: usize,
+    seen: Vec<Name>,
+}
+
+fn fields<T: ContainerType>(object: &T, context: &ContextSelectionSet<'_>, keys: &mut Keys) {
+    count::<T>(context);
+    let mut place = 0;
+    for selection in &context.item.node.items {
+        let (condition, inner) = match &selection.node {
+            Selection::Field(selected) => {
+                if field(object, context, (place, selected), keys).is_none() {
+                    return stop();
+                }
+                place += 1;
+                continue;
+            }
+            Selection::InlineFragment(fragment) => (
+                fragment.node.type_condition.as_ref(),
+                &fragment.node.selection_set,
+            ),
+            Selection::FragmentSpread(spread) => {
+                let Some(fragment) = context.query_env.fragments.get(&spread.node.fragment_name.node) else {
+                    return stop();
+                };
+                (Some(&fragment.node.type_condition), &fragment.node.selection_set)
+            }
+        };
+        if condition.is_some_and(|condition| condition.node.on.node != *T::type_name()) {
+            // An interface, most likely, whose types the library knows.
+            return stop();
+        }
+        fields(object, &context.with_selection_set(inner), keys);
+    }
+}
+
+/// Writes a field; nothing if it cannot be written.
+fn field<T: ContainerType>(
+    object: &T,
+    context: &ContextSelectionSet<'_>,
+    (place, selected): (usize, &Positioned<Field>),
+    keys: &mut Keys,
+) -> Option<()> {
+    let key = &selected.node.response_key().node;
+    let inner = &selected.node.selection_set.node;
+    let mut stopped = false;
+    let mut length = 0;
+    let mut is_again = false;
+    let mut began = None;
+    with(|writer| {
+        stopped = writer.stopped;
+        if writer.repeats {
+            is_again = keys.seen.contains(key);
+            keys.seen.push(key.clone());
+        }
+        if stopped || is_again {
+            return;
+        }
+        if keys.count > 0 {
+            writer.json.push(b',');
+        }
+        keys.count += 1;
+        writer.json.push(b'"');
+        // A name of GraphQL has nothing that JSON would escape.
+        writer.json.extend_from_slice(key.as_bytes());
+        writer.json.extend_from_slice(b"\":");
+        length = writer.json.len();
+        writer.expected = (!inner.items.is_empty()).then(|| address(inner));
+        began = (writer.closely && writer.expected.is_some()).then(Instant::now);
+    });
+    if stopped {
+        return None;
+    }
+    if is_again {
+        // Validation saw to it that it is the same field; of objects the selections would have to be merged.
+        return inner.items.is_empty().then_some(());
+    }
+    if selected.node.name.node == "__typename" {
+        with(|writer| {
+            write_value(
+                &mut writer.json,
+                &Value::String(object.introspection_type_name().into_owned()),
+            );
+        });
+        return Some(());
+    }
+    let of_field = context.with_field(selected);
+    let resolving = pin!(object.resolve_field(&of_field));
+    let Poll::Ready(Ok(value)) = resolving.poll(&mut task::Context::from_waker(Waker::noop())) else {
+        return None;
+    };
+    with(|writer| {
+        stopped = writer.stopped;
+        if writer.json.len() == length {
+            write_value(&mut writer.json, &value.unwrap_or_default());
+        }
+        if let Some(began) = began
+            && let Some(called) = writer.called_on(&context.item.node)
+        {
+            called.took.push((place, began.elapsed()));
+        }
+    });
+    (!stopped).then_some(())
+}
+
+fn count<T: ContainerType>(context: &ContextSelectionSet<'_>) {
+    with(|writer| {
+        if let Some(called) = writer.called_on(&context.item.node) {
+            called.objects += 1;
+            return;
+        }
+        let fields = context
+            .item
+            .node
+            .items
+            .iter()
+            .filter_map(|selection| match &selection.node {
+                Selection::Field(field) => Some(field.node.name.node.clone()),
+                _ => None,
+            });
+        let called = Called {
+            of_type: T::type_name(),
+            fields: fields.collect(),
+            objects: 1,
+            took: Vec::new(),
+        };
+        writer.called.push((address(&context.item.node), called));
+    });
+}
+
+/// Whether a selection may have the same key twice in one object.
+fn may_repeat(set: &SelectionSet) -> bool {
+    let mut keys = Vec::with_capacity(set.items.len());
+    set.items.iter().any(|selection| match &selection.node {
+        Selection::Field(field) => {
+            let key = &field.node.response_key().node;
+            let again = keys.contains(&key);
+            keys.push(key);
+            again || may_repeat(&field.node.selection_set.node)
+        }
+        _ => true,
+    })
+}

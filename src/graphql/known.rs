@@ -1,0 +1,144 @@
+//! Documents that were read before. Front ends send the same few over and over.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
+
+use crate::telemetry::calls::Plan;
+
+/// Bytes of text in a generation; what is made of a text is a few times as long.
+const GENERATION_BYTES: usize = 128 * 1024;
+
+/// A document as it was read, and what was found out about it since.
+#[derive(Debug)]
+pub struct Parsed {
+    document: ExecutableDocument,
+    /// As it is run, and what it will have called; of a document with a single operation.
+    pub(super) runs: OnceLock<(ExecutableDocument, Arc<Plan>)>,
+    /// Whether it has been run without an error, and variables could not make it invalid.
+    is_valid: AtomicBool,
+}
+
+impl Parsed {
+    /// A document that was read just now.
+    pub fn new(document: ExecutableDocument) -> Self {
+        Self {
+            document,
+            runs: OnceLock::new(),
+            is_valid: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether its validation can be left out.
+    pub(super) fn is_valid(&self) -> bool {
+        self.is_valid.load(Ordering::Relaxed)
+    }
+
+    /// It has been validated. Which values its variables may have is part of that and is asked each time.
+    pub(super) fn has_been_validated(&self) {
+        let takes_no_variables = match &self.document.operations {
+            DocumentOperations::Single(operation) => operation.node.variable_definitions.is_empty(),
+            DocumentOperations::Multiple(_) => false,
+        };
+        if takes_no_variables {
+            self.is_valid.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Deref for Parsed {
+    type Target = ExecutableDocument;
+
+    fn deref(&self) -> &ExecutableDocument {
+        &self.document
+    }
+}
+
+/// Documents by their text: those that were asked for last. Two generations of a bounded size; when the younger one is
+/// full, it becomes the older one, and the older one goes.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<Generations>);
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashMap<Box<str>, Arc<Parsed>>,
+    old: HashMap<Box<str>, Arc<Parsed>>,
+    bytes: usize,
+}
+
+impl Known {
+    /// The document of a text, if it was read before.
+    pub(super) fn find(&self, text: &str) -> Option<Arc<Parsed>> {
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(parsed) = generations.young.get(text) {
+            return Some(Arc::clone(parsed));
+        }
+        let (text, parsed) = generations.old.remove_entry(text)?;
+        generations.insert(text, Arc::clone(&parsed));
+        Some(parsed)
+    }
+
+    /// Keeps a document that was read.
+    pub(super) fn keep(&self, text: &str, parsed: Arc<Parsed>) {
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.insert(text.into(), parsed);
+    }
+}
+
+impl Generations {
+    fn insert(&mut self, text: Box<str>, parsed: Arc<Parsed>) {
+        if self.bytes + text.len() > GENERATION_BYTES {
+            self.old = std::mem::take(&mut self.young);
+            self.bytes = 0;
+        }
+        self.bytes += text.len();
+        self.young.insert(text, parsed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+
+    use super::*;
+
+    fn parsed() -> Arc<Parsed> {
+        Arc::new(Parsed::new(parse_query("{ viewer { id } }").unwrap()))
+    }
+
+    #[test]
+    fn what_is_asked_for_stays_and_the_rest_goes() {
+        let known = Known::default();
+        known.keep("often", parsed());
+        for number in 0..1_000 {
+            assert!(known.find("often").is_some(), "{number}");
+            known.keep(&format!("{number:01000}"), parsed());
+        }
+        assert!(known.find(&format!("{:01000}", 999)).is_some());
+        assert!(known.find(&format!("{:01000}", 0)).is_none());
+        let generations = known.0.lock().unwrap();
+        let kept: usize = [&generations.young, &generations.old]
+            .iter()
+            .flat_map(|generation| generation.keys())
+            .map(|text| text.len())
+            .sum();
+        assert!(kept <= 2 * GENERATION_BYTES, "{kept}");
+    }
+
+    #[test]
+    fn only_what_no_variable_can_spoil_is_valid_for_good() {
+        for (text, is_valid) in [
+            ("{ viewer { id } }", true),
+            ("query($id: ID!) { node(id: $id) { id } }", false),
+            ("query A { viewer { id } } query B { viewer { id } }", false),
+        ] {
+            let parsed = Parsed::new(parse_query(text).unwrap());
+            assert!(!parsed.is_valid());
+            parsed.has_been_validated();
+            assert_eq!(parsed.is_valid(), is_valid, "{text}");
+        }
+    }
+}
