@@ -171,6 +171,12 @@ impl Measured {
         self.spread(|served| seconds(served) * 1000.0 / float(served.requests))
     }
 
+    /// Milliseconds of a processor that a request takes of the server and of Postgres together.
+    pub fn work(&self) -> f64 {
+        self.cost(|served| served.spent.server + served.spent.postgres)
+            .median
+    }
+
     /// How long clients waited, in milliseconds: p50, p99 and the longest, at half of its own rate if that was measured,
     /// else in the middle of the rounds.
     pub fn waits(&self) -> [f64; 3] {
