@@ -46,6 +46,11 @@ async fn plan(app: &TestApp, statement: &str) -> String {
     lines.join("\n")
 }
 
+/// What SQLite calls a part of the statement itself, whose rows were found before.
+fn is_part(table: &str) -> bool {
+    table.starts_with('(') || table.ends_with("-ROW") || ["numbered", "alive"].contains(&table)
+}
+
 /// What a plan reads from the beginning to the end.
 fn read_whole(plan: &str) -> Vec<&str> {
     plan.lines()
@@ -57,7 +62,7 @@ fn read_whole(plan: &str) -> Vec<&str> {
             table.split_whitespace().next()
         })
         .map(|table| table.trim_matches('"'))
-        .filter(|table| !SMALL.contains(table) && !["numbered", "alive"].contains(table))
+        .filter(|table| !SMALL.contains(table) && !is_part(table))
         .collect()
 }
 
@@ -113,7 +118,7 @@ async fn every_query_of_the_benchmark_uses_an_index() {
         assert!(statements.len() > 1, "{document}: {statements:?}");
         for statement in statements {
             let plan = plan(&app, &statement).await;
-            assert!(!plan.is_empty(), "{statement}");
+            assert!(!plan.is_empty() || statement.starts_with("INSERT"), "{statement}");
             assert_eq!(read_whole(&plan), Vec::<&str>::new(), "{statement}\n{plan}");
         }
     }

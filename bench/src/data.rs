@@ -12,7 +12,7 @@ pub const WRITER: &str = "Bench writer";
 /// A member who is nobody's party: she reads the board.
 pub const READER: &str = "Bench reader";
 /// Members who never log in.
-const MEMBERS: u64 = 400;
+const MEMBERS: u64 = 4_000;
 /// Places that open requests are near: name, latitude and longitude in degrees.
 const PLACES: [(f64, f64); 20] = [
     (48.856, 2.352),
@@ -87,7 +87,9 @@ pub async fn fill(database: &Database, size: Size) -> Result<()> {
         .replace("{request}", &dialect.id("002", "n.n"))
         .replace("{plant}", &dialect.id("003", "n.n * 2 + p.n"))
         .replace("{comment}", &dialect.id("004", "n.n * 1024 + c.n"))
-        .replace("{owner_member}", &dialect.id("001", "n.n % 300 + 8"))
+        .replace("{offer}", &dialect.id("005", "n.n"))
+        .replace("{assignment}", &dialect.id("006", "n.n"))
+        .replace("{owner_member}", &dialect.id("001", "n.n % 3000 + 8"))
         .replace("{caretaker_member}", &dialect.id("001", "n.n % 7 + 1"))
         .replace("{day}", if dialect.is_postgres { "date" } else { "text" })
         .replace("{cells}", &cells.join(", "))

@@ -25,6 +25,16 @@ SELECT {request},
 FROM bench_numbers n JOIN bench_cells c ON c.n = n.n / 10 % {places}, users o, users w
 WHERE o.display_name = '{OWNER}' AND w.display_name = '{WRITER}' AND n.n BETWEEN 1 AND {requests} ORDER BY n.n;
 
+INSERT INTO offers (id, care_request_id, caretaker_id, message, status, created_at, version)
+SELECT {offer}, r.id, {caretaker_member}, 'I know such plants.', CASE WHEN r.status = 'OPEN' THEN 'SENT' ELSE 'ACCEPTED' END,
+    r.created_at, 1
+FROM bench_numbers n JOIN care_requests r ON r.id = {request} WHERE n.n <= {requests} ORDER BY n.n;
+
+INSERT INTO assignments (id, care_request_id, caretaker_id, began_event_id)
+SELECT {assignment}, r.id, r.caretaker_id, r.id
+FROM bench_numbers n JOIN care_requests r ON r.id = {request}
+WHERE r.caretaker_id IS NOT NULL AND n.n <= {requests} ORDER BY n.n;
+
 INSERT INTO plants (id, owner_id, name, species_text, instructions, status, created_at, version)
 SELECT {plant}, r.owner_id, 'Plant ' || n.n || '.' || p.n, 'Ficus lyrata', 'Little water in winter.', 'ACTIVE',
     r.created_at, 1

@@ -2,7 +2,7 @@
 
 use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Cond, LockType, Query, SelectStatement};
+use sea_orm::sea_query::{Cond, Expr, ExprTrait as _, LockType, Query, SelectStatement};
 
 use super::by_place::read_by_place;
 use super::{CareRequestId, UserId, assignment, offer};
@@ -97,22 +97,27 @@ pub(super) fn visible_ids(viewer: UserId) -> SelectStatement {
 }
 
 fn visible(viewer: UserId) -> Cond {
+    // Of the one request, not the list of all that she ever offered: that list grows.
     let offered = Query::select()
-        .column(offer::Column::CareRequestId)
+        .expr(Expr::val(1))
         .from(offer::Entity)
+        .and_where(Expr::col((offer::Entity, offer::Column::CareRequestId)).equals((Entity, Column::Id)))
         .and_where(offer::COLUMN.caretaker_id.eq(viewer))
         .to_owned();
     let assigned = Query::select()
-        .column(assignment::Column::CareRequestId)
+        .expr(Expr::val(1))
         .from(assignment::Entity)
+        .and_where(
+            Expr::col((assignment::Entity, assignment::Column::CareRequestId)).equals((Entity, Column::Id)),
+        )
         .and_where(assignment::COLUMN.caretaker_id.eq(viewer))
         .to_owned();
     Cond::any()
         .add(COLUMN.owner_id.eq(viewer))
         .add(COLUMN.caretaker_id.eq(viewer))
         .add(COLUMN.status.eq(CareRequestStatus::Open))
-        .add(COLUMN.id.in_subquery(offered))
-        .add(COLUMN.id.in_subquery(assigned))
+        .add(Expr::exists(offered))
+        .add(Expr::exists(assigned))
 }
 
 /// A member's own requests and those she is the caretaker of.

@@ -247,7 +247,7 @@ impl TestApp {
     /// Registers a member.
     pub(crate) async fn member(&self, name: &str) -> Member {
         let number = self.members.fetch_add(1, Ordering::Relaxed);
-        let email = format!("{}.{number}@example.org", name.to_lowercase());
+        let email = format!("{}.{number}@example.org", name.to_lowercase().replace(' ', "."));
         let input = json!({ "email": email, "password": PASSWORD, "displayName": name });
         let query = "mutation($input: RegisterInput!) { register(input: $input) {
             session { accessToken refreshToken user { id } } userErrors { message } } }";
