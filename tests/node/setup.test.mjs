@@ -30,6 +30,13 @@ case " $* " in
 esac
 `;
 
+/** A disk with as many GiB free as the file `disk` says: what is free on this machine is not what is tested. */
+const DF = `#!/usr/bin/env bash
+free=$(<"$(dirname "$0")/disk")
+echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'
+echo "of-the-test 0 0 $((free * 1048576)) 0% /"
+`;
+
 suite('setup-observability.sh', () => {
   let repository, bin, held;
 
@@ -51,10 +58,13 @@ suite('setup-observability.sh', () => {
     const free = await freePorts(PORTS.length);
     await writeFile(script, text.replace(/^ports=.*$/m, `ports=(${free.join(' ')})`));
     await rm(join(repository, 'observability/grafana/notifications.sh'), { force: true });
-    await writeFile(join(bin, 'docker'), DOCKER);
-    await chmod(join(bin, 'docker'), 0o755);
+    for (const [program, text] of Object.entries({ docker: DOCKER, df: DF })) {
+      await writeFile(join(bin, program), text);
+      await chmod(join(bin, program), 0o755);
+    }
     for (const [name, content] of Object.entries({
       calls: '',
+      disk: '10',
       exit: '',
       ids: '',
       memory: `${8 * 2 ** 30}`,
@@ -229,9 +239,12 @@ suite('setup-observability.sh', () => {
     const memory = await run(['start']);
     assert.equal(memory.code, 1);
     assert.match(memory.output, /has 4 GiB of memory, and 6 are needed/);
-    const disk = await run(['start'], { env: { MINIMUM_DISK_GIB: '1000000' } });
+    await say('disk', '9');
+    const disk = await run(['start']);
     assert.equal(disk.code, 1);
-    assert.match(disk.output, /GiB of disk are free in \., and 1000000 are needed/);
+    assert.match(disk.output, /^9 GiB of disk are free in \., and 10 are needed \(MINIMUM_DISK_GIB\)\.$/m);
+    const less = await run(['start'], { env: { MINIMUM_DISK_GIB: '9' } });
+    assert.doesNotMatch(less.output, /GiB of disk/);
   });
 
   test('what does not get healthy is named, with how to learn why', async () => {
