@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::Recent;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{KeyError, Keys};
@@ -34,6 +35,8 @@ pub struct App {
     pub database: Database,
     /// Keys.
     pub keys: Keys,
+    /// Who was looked up a moment ago.
+    pub recent: Arc<Recent>,
     /// Wakes this process's subscribers, and knows what they read.
     pub hub: Arc<Hub>,
     /// Wakes other processes'.
@@ -111,6 +114,7 @@ impl App {
             telemetry,
             database,
             keys,
+            recent: Arc::default(),
             hub,
             bus,
             compare,

@@ -1,5 +1,9 @@
 //! From a token to the one who is asking; the same for HTTP and websockets. No permissions here.
 
+mod recent;
+
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryTrait as _};
@@ -11,6 +15,9 @@ use crate::database::Database;
 use crate::domain::{Member, Viewer};
 use crate::entity::user::UserStatus;
 use crate::entity::{FamilyId, UserId, session, user};
+
+use self::recent::Moment;
+pub use self::recent::Recent;
 
 /// How often "last seen" is written at most.
 const SEEN_EVERY: TimeDelta = TimeDelta::seconds(60);
@@ -37,7 +44,8 @@ pub fn issue(keys: &Keys, user: &user::Model, session: FamilyId, expires_at: Dat
     keys.seal_token(&claims)
 }
 
-/// Who sends this `Authorization` value; nobody in particular if there is none.
+/// Who sends this `Authorization` value; nobody in particular if there is none. Whether her session lives, the database
+/// is asked once a second.
 pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Viewer, AuthError> {
     let Some(authorization) = authorization else {
         return Ok(Viewer::Anonymous);
@@ -46,6 +54,10 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<View
     let now = app.clock.now();
     if claims.expires_at <= now.timestamp() {
         return Err(AuthError::Invalid);
+    }
+    let asked = Moment::now(app);
+    if let Some(member) = app.recent.find(&claims, asked) {
+        return Ok(Viewer::Member(member));
     }
     let alive = session::alive(claims.session, now)
         .filter(session::COLUMN.user_id.eq(claims.user))
@@ -62,13 +74,16 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<View
         .map_err(AuthError::Unavailable)?;
     match user {
         Some(user) if user.status == UserStatus::Active && user.token_epoch == claims.epoch => {
-            seen(app, &user, now).await;
-            Ok(Viewer::Member(Member {
+            let until_seen = seen(app, &user, now).await;
+            let member = Member {
                 id: user.id,
                 session: claims.session,
                 role: user.role,
                 locale: user.locale,
-            }))
+            };
+            app.recent
+                .keep(&claims, member, until_seen, (asked, Moment::now(app)));
+            Ok(Viewer::Member(member))
         }
         _ => Err(AuthError::Invalid),
     }
@@ -134,10 +149,12 @@ fn read(keys: &Keys, token: &str) -> Option<Claims> {
 }
 
 /// Writes that the member was seen: the first time at once, then at most once a minute. What she
-/// asked for does not fail with it.
-async fn seen(app: &App, user: &user::Model, now: DateTime<Utc>) {
-    if user.last_seen_at.is_some_and(|seen| now - seen < SEEN_EVERY) {
-        return;
+/// asked for does not fail with it. Says how long it is until it is to be written again.
+async fn seen(app: &App, user: &user::Model, now: DateTime<Utc>) -> Duration {
+    if let Some(since) = user.last_seen_at.map(|seen| now - seen)
+        && since < SEEN_EVERY
+    {
+        return (SEEN_EVERY - since).to_std().unwrap_or_default();
     }
     let written = app
         .database
@@ -153,4 +170,5 @@ async fn seen(app: &App, user: &user::Model, now: DateTime<Utc>) {
     if let Err(error) = written {
         tracing::debug!(%error, user_id = %user.id, "last seen could not be written");
     }
+    SEEN_EVERY.to_std().unwrap_or_default()
 }

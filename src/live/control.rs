@@ -53,6 +53,12 @@ impl Control {
         Ok(())
     }
 
+    /// How far the control stream is known to have come, and of which log.
+    pub fn reached(&self) -> (u32, i64) {
+        let (generation, known) = self.topic.known();
+        (generation, known.last)
+    }
+
     /// Begins with what comes from now on. To be called before anybody is let in.
     pub async fn begin(&self) -> Result<(), DbErr> {
         let head = self.topic.refresh().await?.last;

@@ -228,3 +228,48 @@ async fn when_a_member_was_last_seen_is_written_at_once_and_then_once_a_minute()
     knock(&app, &member.token).await;
     assert_eq!(seen().await, Some(start + TimeDelta::minutes(1)));
 }
+
+#[tokio::test]
+async fn a_session_is_looked_up_once_a_second_and_at_once_when_one_has_ended() {
+    let app = TestApp::start().await;
+    let (ada, bea) = (app.member("Ada").await, app.member("Bea").await);
+    let looked_up = async |member: &Member| {
+        let before = app.app.database.statements();
+        assert_eq!(knock(&app, &member.token).await, welcome());
+        app.app.database.statements() - before
+    };
+    let anew = looked_up(&ada).await;
+    let again = looked_up(&ada).await;
+    assert_eq!(looked_up(&ada).await, again);
+    assert!(again < anew, "{again} < {anew}");
+    app.app.clock.advance(TimeDelta::milliseconds(999));
+    assert_eq!(looked_up(&ada).await, again);
+    app.app.clock.advance(TimeDelta::milliseconds(1));
+    assert!(looked_up(&ada).await > again);
+    assert_eq!(looked_up(&ada).await, again);
+
+    // Somebody else's session ends: whose it was is not looked at.
+    data(
+        app.send(
+            Some(&bea.token),
+            "mutation { logout { userErrors { code } } }",
+            json!({}),
+        )
+        .await,
+    );
+    assert_eq!(knock(&app, &bea.token).await, turned_away());
+    assert!(looked_up(&ada).await > again);
+}
+
+#[tokio::test]
+async fn a_session_that_ended_elsewhere_is_over_within_a_second_though_nobody_says_so() {
+    let app = TestApp::start().await;
+    let elsewhere = app.silent_replica().await;
+    let member = app.member("Ada").await;
+    assert_eq!(knock(&app, &member.token).await, welcome());
+    let logout = "mutation { logout { userErrors { code } } }";
+    data(elsewhere.send(Some(&member.token), logout, json!({})).await);
+    assert_eq!(knock(&elsewhere, &member.token).await, turned_away());
+    app.app.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(knock(&app, &member.token).await, turned_away());
+}
