@@ -1,5 +1,6 @@
 //! The database: connecting, and the one way to write. No queries.
 
+pub mod reader;
 pub mod schema;
 
 use std::sync::Arc;
@@ -10,10 +11,11 @@ use futures_util::future::BoxFuture;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _, sqlx,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _, metric, sqlx,
 };
 use tracing::Instrument as _;
 
+use self::reader::Reader;
 use crate::config::Config;
 use crate::telemetry::Telemetry;
 
@@ -32,10 +34,25 @@ const ATTEMPTS: usize = 5;
 /// of all who want to write. On Postgres both are the same pool.
 #[derive(Clone, Debug)]
 pub struct Database {
-    reader: DatabaseConnection,
+    reader: Reader,
     writer: DatabaseConnection,
+    observed: Observed,
+}
+
+/// Whoever is told of statements.
+#[derive(Clone, Debug)]
+struct Observed {
     statements: Arc<AtomicU64>,
     telemetry: Arc<Telemetry>,
+}
+
+impl Observed {
+    fn statement(&self, statement: &metric::Info<'_>) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        // Without its values: those may be anybody's.
+        tracing::trace!(statement = %statement.statement.sql, "a statement was run");
+        self.telemetry.statement(statement);
+    }
 }
 
 /// What is done in a transaction with what it is given.
@@ -56,62 +73,75 @@ impl HasDatabaseError for DbErr {
 impl Database {
     /// Connects; a SQLite file is created if it is missing.
     pub async fn connect(config: &Config, telemetry: Arc<Telemetry>) -> Result<Self, DbErr> {
-        let statements = Arc::new(AtomicU64::new(0));
+        let observed = Observed {
+            statements: Arc::default(),
+            telemetry,
+        };
         let most = config.database_max_connections;
         let url = &config.database_url.0;
         let (reader, writer) = if url.starts_with("sqlite") {
             // The writer first: it is the one that may create the file.
-            let writer = open(url, 1, &statements, &telemetry).await?;
-            (open(url, most - 1, &statements, &telemetry).await?, writer)
+            let writer = open(url, 1, &observed).await?;
+            (open(url, most - 1, &observed).await?, writer)
         } else {
-            let pool = open(url, most, &statements, &telemetry).await?;
+            let pool = open(url, most, &observed).await?;
             (pool.clone(), pool)
         };
         Ok(Self {
-            reader,
+            reader: Reader::new(&reader, &observed),
             writer,
-            statements,
-            telemetry,
+            observed,
         })
     }
 
     /// The connections to read from. Never inside a write transaction: that one has its own.
-    pub fn reader(&self) -> &DatabaseConnection {
+    pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    fn writer(&self) -> &DatabaseConnection {
+        match &self.reader {
+            Reader::Sqlite(_) => &self.writer,
+            shared @ Reader::Postgres(_) => shared.pool(),
+        }
     }
 
     /// Which database it is.
     pub fn backend(&self) -> DbBackend {
-        self.reader.get_database_backend()
+        self.writer.get_database_backend()
     }
 
     /// Who is told of its statements.
     pub fn telemetry(&self) -> &Arc<Telemetry> {
-        &self.telemetry
+        &self.observed.telemetry
     }
 
     /// Notes how many connections are open and in use.
     pub fn note_pools(&self) {
-        let pools: &[_] = if self.backend() == DbBackend::Sqlite {
-            &[("reader", &self.reader), ("writer", &self.writer)]
-        } else {
-            &[("shared", &self.reader)]
-        };
-        for (name, pool) in pools {
-            let (idle, open, most) = if self.backend() == DbBackend::Sqlite {
-                let pool = pool.get_sqlite_connection_pool();
-                (pool.num_idle(), pool.size(), pool.options().get_max_connections())
-            } else {
-                let pool = pool.get_postgres_connection_pool();
-                (pool.num_idle(), pool.size(), pool.options().get_max_connections())
-            };
-            self.telemetry.metrics.database.pool(name, idle, open, most);
+        let note = |name, idle, open, most| self.telemetry().metrics.database.pool(name, idle, open, most);
+        match &self.reader {
+            Reader::Sqlite(reader) => {
+                for (name, pool) in [("reader", reader), ("writer", &self.writer)] {
+                    let pool = pool.get_sqlite_connection_pool();
+                    note(
+                        name,
+                        pool.num_idle(),
+                        pool.size(),
+                        pool.options().get_max_connections(),
+                    );
+                }
+            }
+            Reader::Postgres(kept) => {
+                let pool = self.writer.get_postgres_connection_pool();
+                let idle = pool.num_idle() + kept.resting();
+                note("shared", idle, pool.size(), pool.options().get_max_connections());
+            }
         }
     }
 
     /// Statements run so far, transactions' control statements not counted.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.observed.statements.load(Ordering::Relaxed)
     }
 
     /// Runs `work` in a transaction: IMMEDIATE on SQLite, READ COMMITTED on Postgres, where it is run
@@ -155,7 +185,7 @@ impl Database {
             clippy::disallowed_methods,
             reason = "the one place that begins a transaction"
         )]
-        let transaction = self.writer.begin_with_options(options).await?;
+        let transaction = self.writer().begin_with_options(options).await?;
         match work(&transaction, input).await {
             Ok(value) => {
                 transaction.commit().await?;
@@ -173,17 +203,13 @@ impl Database {
 
     /// Closes all connections; what is checked out is waited for.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.writer.close().await?;
-        self.reader.close().await
+        // The readers keep some of a shared pool's connections, which the pool waits for.
+        self.reader.close().await?;
+        self.writer.close().await
     }
 }
 
-async fn open(
-    url: &str,
-    connections: u32,
-    statements: &Arc<AtomicU64>,
-    telemetry: &Arc<Telemetry>,
-) -> Result<DatabaseConnection, DbErr> {
+async fn open(url: &str, connections: u32, observed: &Observed) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
@@ -202,13 +228,8 @@ async fn open(
                 .busy_timeout(BUSY_TIMEOUT)
         });
     let mut connection = sea_orm::Database::connect(options).await?;
-    let (counter, telemetry) = (Arc::clone(statements), Arc::clone(telemetry));
-    connection.set_metric_callback(move |statement| {
-        counter.fetch_add(1, Ordering::Relaxed);
-        // Without its values: those may be anybody's.
-        tracing::trace!(statement = %statement.statement.sql, "a statement was run");
-        telemetry.statement(statement);
-    });
+    let observed = observed.clone();
+    connection.set_metric_callback(move |statement| observed.statement(statement));
     Ok(connection)
 }
 

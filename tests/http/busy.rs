@@ -18,7 +18,7 @@ async fn take_all(app: &TestApp) -> Vec<DatabaseTransaction> {
     let mut taken = Vec::new();
     for _ in 0..connections {
         #[expect(clippy::disallowed_methods, reason = "it only keeps a connection")]
-        taken.push(app.rows().begin().await.unwrap());
+        taken.push(app.rows().pool().begin().await.unwrap());
     }
     taken
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use plant_care::database::reader::Reader;
 use plant_care::entity::{event, stream, stream_entry};
 use plant_care::graphql::scalars::GlobalId;
-use sea_orm::{DatabaseConnection, EntityTrait as _, QueryOrder as _};
+use sea_orm::{EntityTrait as _, QueryOrder as _};
 
 use super::TestApp;
 
 impl TestApp {
     /// The database as its readers see it.
-    pub(crate) fn rows(&self) -> &DatabaseConnection {
+    pub(crate) fn rows(&self) -> &Reader {
         self.app.database.reader()
     }
 

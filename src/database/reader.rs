@@ -1,0 +1,241 @@
+//! The connections to read from.
+//!
+//! sqlx asks a connection that comes back to its pool whether it still works: a round trip to Postgres and a task for
+//! each statement, which of a short one is as much as the statement itself. So some of Postgres's connections are kept
+//! out of the pool while they are in use again and again, and go back to it, to be asked, once a second. A statement
+//! holds one connection and nothing else, so nobody waits for somebody who waits; and where the pool has no more, writers
+//! are given those that rest.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::Values;
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::postgres::{PgPool, PgRow};
+use sea_orm::sqlx::{self, AssertSqlSafe, Postgres};
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
+    RuntimeErr, Statement, metric,
+};
+use sea_query_sqlx::SqlxValues;
+use tokio::time::Instant;
+
+use super::{Observed, TRUSTED_FOR};
+
+/// How long a connection is kept out of the pool.
+const OUT_FOR: Duration = Duration::from_secs(1);
+
+/// The connections to read from.
+#[derive(Clone, Debug)]
+pub enum Reader {
+    /// SQLite's pool, in which nothing is asked over a wire.
+    Sqlite(DatabaseConnection),
+    /// Postgres's, some of whose connections are kept out of it.
+    Postgres(Kept),
+}
+
+/// Connections that are kept out of Postgres's pool.
+#[derive(Clone, Debug)]
+pub struct Kept(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: DatabaseConnection,
+    most: usize,
+    resting: Mutex<Vec<Out>>,
+    observed: Observed,
+}
+
+/// A connection out of the pool.
+#[derive(Debug)]
+struct Out {
+    connection: PoolConnection<Postgres>,
+    since: Instant,
+    used_at: Instant,
+}
+
+impl Reader {
+    /// The connections of a pool to read from.
+    pub(super) fn new(pool: &DatabaseConnection, observed: &Observed) -> Self {
+        if pool.get_database_backend() == DbBackend::Sqlite {
+            return Self::Sqlite(pool.clone());
+        }
+        let most = pool
+            .get_postgres_connection_pool()
+            .options()
+            .get_max_connections()
+            / 2;
+        Self::Postgres(Kept(Arc::new(Inner {
+            pool: pool.clone(),
+            most: usize::try_from(most).unwrap_or(0),
+            resting: Mutex::default(),
+            observed: observed.clone(),
+        })))
+    }
+
+    /// The pool below, for whoever needs a connection for longer than a statement.
+    pub fn pool(&self) -> &DatabaseConnection {
+        match self {
+            Self::Sqlite(pool) => pool,
+            Self::Postgres(kept) => {
+                kept.0.make_room();
+                &kept.0.pool
+            }
+        }
+    }
+
+    /// Closes the connections; what is in use is waited for.
+    pub(super) async fn close(self) -> Result<(), DbErr> {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(kept) => {
+                // From here on nothing is kept any more.
+                let closing = kept.0.pool().close();
+                kept.0.resting().clear();
+                closing.await;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// Connections that nobody uses although the pool does not have them.
+    pub(super) fn resting(&self) -> usize {
+        self.0.resting().len()
+    }
+}
+
+impl Inner {
+    fn pool(&self) -> &PgPool {
+        self.pool.get_postgres_connection_pool()
+    }
+
+    /// Gives the pool what rests, if it has no more.
+    fn make_room(&self) {
+        let pool = self.pool();
+        if pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections() {
+            self.resting().clear();
+        }
+    }
+
+    fn resting(&self) -> std::sync::MutexGuard<'_, Vec<Out>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take(&self) -> Result<Out, DbErr> {
+        {
+            let mut resting = self.resting();
+            match resting.pop() {
+                Some(out) if out.used_at.elapsed() < TRUSTED_FOR => return Ok(out),
+                None => {}
+                // Those below it have rested as long. The pool asks them before anybody gets them again.
+                Some(_) => resting.clear(),
+            }
+        }
+        let now = Instant::now();
+        Ok(Out {
+            connection: self.pool().acquire().await.map_err(not_acquired)?,
+            since: now,
+            used_at: now,
+        })
+    }
+
+    /// Takes a connection back whose statement came to its end. Any other is dropped, and so goes to the pool.
+    fn give_back(&self, mut out: Out) {
+        if out.since.elapsed() >= OUT_FOR || self.pool().is_closed() {
+            return;
+        }
+        out.used_at = Instant::now();
+        let mut resting = self.resting();
+        if resting.len() < self.most {
+            resting.push(out);
+        }
+    }
+
+    /// A statement has come to its end: that is told, and its connection is kept if nothing is wrong with it.
+    fn ended<T>(
+        &self,
+        out: Out,
+        statement: &Statement,
+        began: Instant,
+        answered: Result<T, sqlx::Error>,
+    ) -> Result<T, DbErr> {
+        self.observed.statement(&metric::Info {
+            elapsed: began.elapsed(),
+            statement,
+            failed: answered.is_err(),
+        });
+        if answered.is_ok() {
+            self.give_back(out);
+        }
+        answered.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
+    }
+}
+
+/// Runs a statement in one of sqlx's ways, on a connection of its own.
+macro_rules! run {
+    ($kept:expr, $statement:expr, $run:ident) => {{
+        let (kept, mut statement) = (&$kept.0, $statement);
+        let values = statement.values.take();
+        let mut out = kept.take().await?;
+        let began = Instant::now();
+        let text = AssertSqlSafe(statement.sql.as_str());
+        let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));
+        let answered = sqlx::query_with(text, values).$run(&mut *out.connection).await;
+        kept.ended(out, &statement, began, answered)
+    }};
+}
+
+#[async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite(_) => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Sqlite(pool) => pool.execute_raw(statement).await,
+            Self::Postgres(kept) => Ok(run!(kept, statement, execute)?.into()),
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Sqlite(pool) => pool.execute_unprepared(sql).await,
+            Self::Postgres(kept) => {
+                let statement = Statement::from_string(DbBackend::Postgres, sql);
+                Ok(run!(kept, statement, execute)?.into())
+            }
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self {
+            Self::Sqlite(pool) => pool.query_one_raw(statement).await,
+            Self::Postgres(kept) => Ok(run!(kept, statement, fetch_optional)?.map(QueryResult::from)),
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            Self::Sqlite(pool) => pool.query_all_raw(statement).await,
+            Self::Postgres(kept) => {
+                let rows: Vec<PgRow> = run!(kept, statement, fetch_all)?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
+        }
+    }
+}
+
+fn not_acquired(error: sqlx::Error) -> DbErr {
+    match error {
+        sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+        error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
+    }
+}
