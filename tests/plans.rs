@@ -115,7 +115,7 @@ async fn every_query_of_the_benchmark_uses_an_index() {
                     .any(|kind| statement.starts_with(kind))
             })
             .collect();
-        assert!(statements.len() > 1, "{document}: {statements:?}");
+        assert!(!statements.is_empty(), "{document}");
         for statement in statements {
             let plan = plan(&app, &statement).await;
             assert!(!plan.is_empty() || statement.starts_with("INSERT"), "{statement}");

@@ -24,10 +24,13 @@ impl<M: ReadByPlace> FromQueryResult for ByPlace<M> {
     }
 }
 
-/// Says of a `Model` in which order its columns are.
+/// Says of a row, a `Model` if none is named, in which order its columns are.
 macro_rules! read_by_place {
     ($($column:ident),* $(,)?) => {
-        impl $crate::entity::by_place::ReadByPlace for Model {
+        $crate::entity::by_place::read_by_place!(Model: $($column),*);
+    };
+    ($row:ident: $($column:ident),* $(,)?) => {
+        impl $crate::entity::by_place::ReadByPlace for $row {
             const COLUMNS: &[&str] = &[$(stringify!($column)),*];
 
             fn read(row: &sea_orm::QueryResult, first: usize) -> Result<Self, DbErr> {

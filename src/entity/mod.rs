@@ -11,6 +11,7 @@
     reason = "the entity macro writes nested saves, which begin transactions; nobody calls them"
 )]
 
+pub mod among;
 pub mod assignment;
 pub mod by_place;
 pub mod care_record;

@@ -1,5 +1,6 @@
 //! Members.
 
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 
 use super::UserId;
@@ -52,6 +53,39 @@ read_by_place!(
 );
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What everybody may see of a member. A page names hundreds of them, and what else there is of each is secret, or
+/// sealed, and long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub id: UserId,
+    pub display_name: String,
+    pub botanist_status: BotanistStatus,
+    pub created_at: DateTimeUtc,
+}
+
+read_by_place!(Profile: id, display_name, botanist_status, created_at);
+
+impl From<&Model> for Profile {
+    fn from(row: &Model) -> Self {
+        Self {
+            id: row.id,
+            display_name: row.display_name.clone(),
+            botanist_status: row.botanist_status,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// The members as everybody may see them: the columns of a [`Profile`].
+pub fn profiles() -> Select<Entity> {
+    Entity::find().select_only().columns([
+        Column::Id,
+        Column::DisplayName,
+        Column::BotanistStatus,
+        Column::CreatedAt,
+    ])
+}
 
 /// What a member may do beyond her own matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]

@@ -14,7 +14,7 @@ pub struct Ahead(Option<Arc<Rows>>);
 #[derive(Default)]
 pub struct Rows {
     /// Members.
-    pub users: HashMap<UserKey, Arc<user::Model>>,
+    pub users: HashMap<UserKey, Arc<user::Profile>>,
     /// The plants of requests.
     pub plants: HashMap<RequestPlantsKey, Arc<Vec<Arc<plant::Model>>>>,
     /// Pages of requests' comments.

@@ -5,15 +5,20 @@ use std::borrow::Cow;
 use async_graphql::{Context, ContextSelectionSet, Object, OutputType, SimpleObject, TypeName};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sea_orm::sea_query::{Order, SelectStatement};
+use sea_orm::sea_query::{
+    Alias, Asterisk, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, WindowStatement,
+};
 use sea_orm::{
-    ColumnTrait, EntityTrait, Iterable as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    ColumnTrait, Condition, DbBackend, EntityTrait, Iterable as _, JoinType, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait, Select,
 };
 use uuid::Uuid;
 
 use super::at_hand::{AtHand, Write, can_be_written, write_object};
 use super::error::{ApiError, Exceeded};
 use crate::app::App;
+use crate::entity::CareRequestId;
+use crate::entity::among::array;
 
 /// Entries of a page if the client does not say.
 pub const DEFAULT_PAGE: usize = 20;
@@ -138,7 +143,7 @@ impl Page {
         }
     }
 
-    fn bounds<N: KeyedNode, C: ColumnTrait>(&self, column: C) -> sea_orm::Condition {
+    fn bounds<N: KeyedNode, C: ColumnTrait>(&self, column: C) -> Condition {
         let (after, before) = if N::NEWEST_FIRST {
             (
                 self.after.map(|key| column.lt(key)),
@@ -150,7 +155,7 @@ impl Page {
                 self.before.map(|key| column.lt(key)),
             )
         };
-        sea_orm::Condition::all().add_option(after).add_option(before)
+        Condition::all().add_option(after).add_option(before)
     }
 
     /// Restricts a select to this page, by its key column.
@@ -161,22 +166,61 @@ impl Page {
             .limit(self.rows())
     }
 
-    /// This page of each of many lists, in one statement: the rows of `select`, numbered within each
-    /// `list`.
+    /// This page of each of many lists, in one statement: each list's rows of `select` in order, whatever is between
+    /// them.
     pub fn of_each<N: KeyedNode, E: EntityTrait>(
         &self,
         select: Select<E>,
-        list: E::Column,
+        lists: Lists<E::Column>,
         key: E::Column,
     ) -> SelectStatement {
-        use sea_orm::sea_query::{Alias, Asterisk, Expr, ExprTrait as _, Func, Query, WindowStatement};
-        let window = WindowStatement::partition_by((E::default(), list))
+        match lists.backend {
+            DbBackend::Postgres => self.looked_up::<N, E>(select, lists, key),
+            _ => self.numbered::<N, E>(select, lists, key),
+        }
+    }
+
+    /// By a look at an index for each list, which reads no more of it than its page.
+    fn looked_up<N: KeyedNode, E: EntityTrait>(
+        &self,
+        select: Select<E>,
+        lists: Lists<E::Column>,
+        key: E::Column,
+    ) -> SelectStatement {
+        let (asked, page) = (Alias::new("asked"), Alias::new("page"));
+        let of_list = Expr::col(lists.column.as_column_ref()).eq(Expr::col((asked.clone(), asked.clone())));
+        let of_list = select.select_only().columns(E::Column::iter()).filter(of_list);
+        Query::select()
+            .column((page.clone(), Asterisk))
+            .from_function(
+                Func::cust("unnest").arg(array(lists.of).cast_as(Alias::new("uuid[]"))),
+                asked,
+            )
+            .join_lateral(
+                JoinType::InnerJoin,
+                QueryTrait::into_query(self.of::<N, E>(of_list, key)),
+                page.clone(),
+                Condition::all(),
+            )
+            .order_by((page, key), self.order::<N>())
+            .take()
+    }
+
+    /// By the rows' numbers within their lists: SQLite has no lateral joins.
+    fn numbered<N: KeyedNode, E: EntityTrait>(
+        &self,
+        select: Select<E>,
+        lists: Lists<E::Column>,
+        key: E::Column,
+    ) -> SelectStatement {
+        let window = WindowStatement::partition_by((E::default(), lists.column))
             .order_by((E::default(), key), self.order::<N>())
             .take();
-        let mut numbered = sea_orm::QueryTrait::into_query(
+        let mut numbered = QueryTrait::into_query(
             select
                 .select_only()
                 .columns(E::Column::iter())
+                .filter(lists.column.is_in(lists.of))
                 .filter(self.bounds::<N, _>(key)),
         );
         numbered.expr_window_as(Func::cust("ROW_NUMBER"), window, Alias::new("place_in_list"));
@@ -185,7 +229,21 @@ impl Page {
             .from_subquery(numbered, Alias::new("numbered"))
             .and_where(Expr::col(Alias::new("place_in_list")).lte(self.rows()))
             .order_by(Alias::new("place_in_list"), Order::Asc)
-            .to_owned()
+            .take()
+    }
+}
+
+/// Lists of one kind: the rows that have the same value in a column.
+pub struct Lists<C> {
+    backend: DbBackend,
+    column: C,
+    of: Vec<CareRequestId>,
+}
+
+impl<C> Lists<C> {
+    /// The lists of some care requests, which `column` names.
+    pub fn new(backend: DbBackend, column: C, of: Vec<CareRequestId>) -> Self {
+        Self { backend, column, of }
     }
 }
 

@@ -7,18 +7,20 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
+use sea_orm::sea_query::{Expr, ValueType};
 use sea_orm::{
-    ColumnTrait as _, DbErr, EntityTrait, FromQueryResult, Iterable as _, QueryFilter as _, QueryOrder as _,
-    QueryResult, QuerySelect as _, Select,
+    ColumnTrait, DbErr, EntityTrait, FromQueryResult, Iterable as _, QueryFilter as _, QueryOrder as _,
+    QueryResult, QuerySelect as _, Select, Value,
 };
 use tokio::runtime::Handle;
 
 use super::batches::{InContext, Patience};
 use super::comment::Comment;
-use super::connection::Page;
+use super::connection::{Lists, Page};
 use super::offer::Offer;
 use crate::database::Database;
 use crate::domain::{self, Member, timeline};
+use crate::entity::among::is_among;
 use crate::entity::by_place::{ByPlace, ReadByPlace};
 use crate::entity::{
     CareRecordId, CareRequestId, CommentId, EventId, OfferId, PlantId, UserId, care_record, care_request,
@@ -77,6 +79,9 @@ type Rows<K, V> = Result<HashMap<K, V>, Arc<DbErr>>;
 /// A member, as everybody may see her.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UserKey(pub UserId);
+/// A member with what is hers alone, for herself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AccountKey(pub UserId);
 /// A plant that the viewer may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PlantKey(pub PlantId);
@@ -121,17 +126,17 @@ pub struct OffersKey(pub CareRequestId, pub Page);
 pub struct OfferCountKey(pub CareRequestId);
 
 macro_rules! rows_by_id {
-    ($($key:ident => $entity:ident, $select:expr;)*) => {$(
+    ($($key:ident => $entity:ident::$row:ident, $select:expr;)*) => {$(
         impl Loader<$key> for Reader {
-            type Value = Arc<$entity::Model>;
+            type Value = Arc<$entity::$row>;
             type Error = Arc<DbErr>;
 
             async fn load(&self, keys: &[$key]) -> Rows<$key, Self::Value> {
                 let select: fn(&Self) -> Option<Select<$entity::Entity>> = $select;
                 let Some(select) = select(self) else { return Ok(HashMap::new()) };
                 let ids = keys.iter().map(|key| key.0);
-                let rows = select.filter($entity::Column::Id.is_in(ids));
-                let rows = rows.into_model::<ByPlace<$entity::Model>>().all(self.database.reader()).await?;
+                let rows = select.filter(self.among($entity::Column::Id, ids));
+                let rows = rows.into_model::<ByPlace<$entity::$row>>().all(self.database.reader()).await?;
                 Ok(rows.into_iter().map(|ByPlace(row)| ($key(row.id), Arc::new(row))).collect())
             }
         }
@@ -139,13 +144,14 @@ macro_rules! rows_by_id {
 }
 
 rows_by_id! {
-    UserKey => user, |_| Some(user::Entity::find());
-    PlantKey => plant, |reader| Some(plant::visible_to(reader.viewer?.id));
-    RequestKey => care_request, |reader| Some(care_request::visible_to(reader.viewer?.id));
-    OfferKey => offer, |_| Some(offer::Entity::find());
-    CommentKey => comment, |_| Some(comment::Entity::find());
-    CareRecordKey => care_record, |_| Some(care_record::Entity::find());
-    EventKey => event, |_| Some(event::Entity::find());
+    UserKey => user::Profile, |_| Some(user::profiles());
+    AccountKey => user::Model, |reader| Some(user::Entity::find().filter(user::Column::Id.eq(reader.viewer?.id)));
+    PlantKey => plant::Model, |reader| Some(plant::visible_to(reader.viewer?.id));
+    RequestKey => care_request::Model, |reader| Some(care_request::visible_to(reader.viewer?.id));
+    OfferKey => offer::Model, |_| Some(offer::Entity::find());
+    CommentKey => comment::Model, |_| Some(comment::Entity::find());
+    CareRecordKey => care_record::Model, |_| Some(care_record::Entity::find());
+    EventKey => event::Model, |_| Some(event::Entity::find());
 }
 
 impl Loader<CaredForKey> for Reader {
@@ -184,7 +190,10 @@ impl Loader<RequestPlantsKey> for Reader {
             .to(plant::Column::Id)
             .into();
         let rows = care_request_plant::Entity::find()
-            .filter(care_request_plant::Column::CareRequestId.is_in(keys.iter().map(|key| key.0)))
+            .filter(self.among(
+                care_request_plant::Column::CareRequestId,
+                keys.iter().map(|key| key.0),
+            ))
             .order_by_asc(care_request_plant::Column::Position)
             .join(sea_orm::JoinType::InnerJoin, join)
             .select_only()
@@ -212,7 +221,7 @@ impl Loader<TimelineSeqKey> for Reader {
 
     async fn load(&self, keys: &[TimelineSeqKey]) -> Rows<TimelineSeqKey, i64> {
         let rows = stream_entry::Entity::find()
-            .filter(stream_entry::Column::EventId.is_in(keys.iter().map(|key| key.0)))
+            .filter(self.among(stream_entry::Column::EventId, keys.iter().map(|key| key.0)))
             .filter(stream_entry::Column::Stream.starts_with("care:"))
             .all(self.database.reader())
             .await?;
@@ -232,7 +241,7 @@ impl Loader<AccessKey> for Reader {
             return Ok(HashMap::new());
         };
         let requests = care_request::visible_to(viewer.id)
-            .filter(care_request::Column::Id.is_in(keys.iter().map(|key| key.0)))
+            .filter(self.among(care_request::Column::Id, keys.iter().map(|key| key.0)))
             .all(self.database.reader())
             .await?;
         let access = timeline::accesses(&self.database, viewer, &requests).await?;
@@ -250,9 +259,8 @@ impl Loader<CommentsKey> for Reader {
     async fn load(&self, keys: &[CommentsKey]) -> Rows<CommentsKey, Self::Value> {
         let mut lists: HashMap<_, Vec<_>> = keys.iter().map(|key| (*key, Vec::new())).collect();
         for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
-            let select = comment::Entity::find().filter(comment::Column::CareRequestId.is_in(requests));
-            let statement =
-                page.of_each::<Comment, _>(select, comment::Column::CareRequestId, comment::Column::Id);
+            let asked = Lists::new(self.database.backend(), comment::Column::CareRequestId, requests);
+            let statement = page.of_each::<Comment, _>(comment::Entity::find(), asked, comment::Column::Id);
             for row in self.all::<comment::Model>(&statement).await? {
                 if let Some(list) = lists.get_mut(&CommentsKey(row.care_request_id, page)) {
                     list.push(Arc::new(row));
@@ -276,8 +284,8 @@ impl Loader<OffersKey> for Reader {
             return Ok(HashMap::new());
         };
         for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
-            let select = offer::visible_to(viewer.id).filter(offer::Column::CareRequestId.is_in(requests));
-            let statement = page.of_each::<Offer, _>(select, offer::Column::CareRequestId, offer::Column::Id);
+            let asked = Lists::new(self.database.backend(), offer::Column::CareRequestId, requests);
+            let statement = page.of_each::<Offer, _>(offer::visible_to(viewer.id), asked, offer::Column::Id);
             for row in self.all::<offer::Model>(&statement).await? {
                 if let Some(list) = lists.get_mut(&OffersKey(row.care_request_id, page)) {
                     list.push(Arc::new(row));
@@ -297,7 +305,7 @@ impl Loader<CommentCountKey> for Reader {
 
     async fn load(&self, keys: &[CommentCountKey]) -> Rows<CommentCountKey, i64> {
         let select = comment::Entity::find()
-            .filter(comment::Column::CareRequestId.is_in(keys.iter().map(|key| key.0)));
+            .filter(self.among(comment::Column::CareRequestId, keys.iter().map(|key| key.0)));
         let counts = self
             .counts(select, comment::Column::CareRequestId, comment::Column::Id)
             .await?;
@@ -317,7 +325,7 @@ impl Loader<OfferCountKey> for Reader {
             return Ok(HashMap::new());
         };
         let select = offer::visible_to(viewer.id)
-            .filter(offer::Column::CareRequestId.is_in(keys.iter().map(|key| key.0)));
+            .filter(self.among(offer::Column::CareRequestId, keys.iter().map(|key| key.0)));
         let counts = self
             .counts(select, offer::Column::CareRequestId, offer::Column::Id)
             .await?;
@@ -329,6 +337,14 @@ impl Loader<OfferCountKey> for Reader {
 }
 
 impl Reader {
+    fn among<C, V>(&self, column: C, values: impl IntoIterator<Item = V>) -> Expr
+    where
+        C: ColumnTrait,
+        V: Into<Value> + ValueType,
+    {
+        is_among(self.database.backend(), column, values)
+    }
+
     async fn all<M: ReadByPlace + Send + Sync>(
         &self,
         statement: &sea_orm::sea_query::SelectStatement,

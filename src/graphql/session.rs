@@ -131,7 +131,7 @@ impl SessionPayload {
             access_token: opened.access_token,
             refresh_token: opened.refresh_token,
             expires_at: DateTime(opened.expires_at),
-            user: User::logged_in(opened.user),
+            user: User::herself(opened.user),
         });
         Ok(Self { session, user_errors })
     }

@@ -9,7 +9,7 @@ use super::ahead::Ahead;
 use super::at_hand::can_be_written;
 use super::connection::{Connection, PageArguments, wants_total};
 use super::error::ApiError;
-use super::loaders::UserKey;
+use super::loaders::{AccountKey, UserKey};
 use super::plant::Plant;
 use super::scalars::{DateTime, GlobalId as _};
 use super::scope::{app, loaded, scope};
@@ -54,9 +54,9 @@ pub enum BotanistStatus {
 
 /// A member, as the viewer or as somebody else sees her.
 pub struct User {
-    row: Arc<user::Model>,
-    /// Whether she has just proved to be this member, and the operation does not know it yet.
-    has_logged_in: bool,
+    profile: Arc<user::Profile>,
+    /// What is hers alone: at hand where she has just proved to be this member, or has asked for herself.
+    account: Option<Arc<user::Model>>,
 }
 
 impl User {
@@ -82,33 +82,47 @@ impl User {
             .ok_or_else(|| ApiError::internal(&("no such member", id)))
     }
 
-    /// The member whose session the operation has just opened: she sees what is hers.
-    pub fn logged_in(row: user::Model) -> Self {
+    /// A member with what is hers alone: for the operation that she asked for, or that has just opened her session.
+    pub fn herself(row: impl Into<Arc<user::Model>>) -> Self {
+        let row = row.into();
         Self {
-            row: Arc::new(row),
-            has_logged_in: true,
+            profile: Arc::new(user::Profile::from(&*row)),
+            account: Some(row),
         }
     }
 
     fn is_viewer(&self, context: &Context<'_>) -> bool {
-        if self.has_logged_in {
-            return true;
-        }
-        scope(context)
-            .caller
-            .viewer
-            .member()
-            .is_some_and(|viewer| viewer.id == self.row.id)
+        let viewer = scope(context).caller.viewer;
+        self.account.is_some() || viewer.member().is_some_and(|viewer| viewer.id == self.profile.id)
     }
+
+    /// What is hers alone; nothing if somebody else is asking.
+    async fn account(&self, context: &Context<'_>) -> Result<Option<Arc<user::Model>>, ApiError> {
+        match &self.account {
+            None if self.is_viewer(context) => account(context, self.profile.id).await,
+            known => Ok(known.clone()),
+        }
+    }
+}
+
+/// What is the viewer's alone; what everybody may see of her is loaded with it.
+async fn account(context: &Context<'_>, viewer: UserId) -> Result<Option<Arc<user::Model>>, ApiError> {
+    let loaders = loaded(context);
+    let account = loaders.load_one(AccountKey(viewer)).await?;
+    if let Some(row) = &account {
+        let profile = Arc::new(user::Profile::from(&**row));
+        loaders.feed_one(UserKey(viewer), profile).await;
+    }
+    Ok(account)
 }
 
 can_be_written!(User);
 
-impl From<Arc<user::Model>> for User {
-    fn from(row: Arc<user::Model>) -> Self {
+impl From<Arc<user::Profile>> for User {
+    fn from(profile: Arc<user::Profile>) -> Self {
         Self {
-            row,
-            has_logged_in: false,
+            profile,
+            account: None,
         }
     }
 }
@@ -118,51 +132,53 @@ impl From<Arc<user::Model>> for User {
 impl User {
     /// Her global id.
     pub async fn id(&self) -> ID {
-        self.row.id.to_id()
+        self.profile.id.to_id()
     }
 
     /// The name she goes by.
     fn display_name(&self) -> &str {
-        &self.row.display_name
+        &self.profile.display_name
     }
 
     /// Whether she was checked to be a botanist.
     fn botanist_status(&self) -> BotanistStatus {
-        self.row.botanist_status.into()
+        self.profile.botanist_status.into()
     }
 
     /// Her e-mail address; only she sees it.
-    fn email(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
-        if self.is_viewer(context) {
-            Ok(Some(domain::user::email(app(context), &self.row)?))
-        } else {
-            Ok(None)
-        }
+    async fn email(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
+        let account = self.account(context).await?;
+        let email = account.map(|account| domain::user::email(app(context), &account));
+        Ok(email.transpose()?)
     }
 
     /// The language she reads; only she sees it.
-    fn locale(&self, context: &Context<'_>) -> Option<Locale> {
-        self.is_viewer(context).then(|| self.row.locale.into())
+    async fn locale(&self, context: &Context<'_>) -> Result<Option<Locale>, ApiError> {
+        let account = self.account(context).await?;
+        Ok(account.map(|account| account.locale.into()))
     }
 
     /// Her IANA time zone; only she sees it.
-    fn timezone(&self, context: &Context<'_>) -> Option<&str> {
-        self.is_viewer(context).then_some(self.row.timezone.as_str())
+    async fn timezone(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
+        let account = self.account(context).await?;
+        Ok(account.map(|account| account.timezone.clone()))
     }
 
     /// What she may do beyond her own matters; only she sees it.
-    fn role(&self, context: &Context<'_>) -> Option<Role> {
-        self.is_viewer(context).then(|| self.row.role.into())
+    async fn role(&self, context: &Context<'_>) -> Result<Option<Role>, ApiError> {
+        let account = self.account(context).await?;
+        Ok(account.map(|account| account.role.into()))
     }
 
     /// How many plants she can look after at the same time; only she sees it.
-    fn capacity_plants(&self, context: &Context<'_>) -> Option<i32> {
-        self.is_viewer(context).then_some(self.row.capacity_plants)
+    async fn capacity_plants(&self, context: &Context<'_>) -> Result<Option<i32>, ApiError> {
+        let account = self.account(context).await?;
+        Ok(account.map(|account| account.capacity_plants))
     }
 
     /// When she became a member.
     fn created_at(&self) -> DateTime {
-        DateTime(self.row.created_at)
+        DateTime(self.profile.created_at)
     }
 
     /// Her plants, oldest first; only she sees them as a list.
@@ -189,7 +205,7 @@ impl User {
             return Ok(Connection::empty());
         }
         let reader = app.database.reader();
-        let plants = plant::owned_by(self.row.id);
+        let plants = plant::owned_by(self.profile.id);
         let total = if wants_total(context) {
             i64::try_from(plants.clone().count(reader).await?).unwrap_or(i64::MAX)
         } else {
@@ -213,7 +229,7 @@ impl UserQuery {
     /// The member whose token is used; null without one.
     async fn viewer(&self, context: &Context<'_>) -> Result<Option<User>, ApiError> {
         match scope(context).caller.viewer.member() {
-            Some(member) => User::load(context, member.id).await,
+            Some(member) => Ok(account(context, member.id).await?.map(User::herself)),
             None => Ok(None),
         }
     }

@@ -134,7 +134,8 @@ impl Loaded {
     fn holds_all_of(self, selected: &SelectionField<'_>) -> bool {
         selected.selection_set().all(|field| {
             if field.selection_set().next().is_none() {
-                // Whether she may read a plant's instructions is asked of the database.
+                // Whether she may read a plant's instructions is asked of the database. What is a member's alone, too, but
+                // only where she is the viewer herself.
                 return !matches!((self, field.name()), (Self::Plant, "instructions"));
             }
             self.below(field.name())
