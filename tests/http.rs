@@ -345,6 +345,41 @@ async fn production_tells_nothing_of_its_schema_by_itself() {
 }
 
 #[tokio::test]
+async fn a_document_that_was_run_before_refuses_wrong_variables_as_a_new_one_does() {
+    let app = TestApp::start().await;
+    let member = app.member("Ada").await;
+    let document = "query($id: ID!, $first: Int) { node(id: $id) { id } viewer { plants(first: $first) { totalCount } } }";
+    let ask = async |document: &str, variables: &Value| {
+        app.send(Some(&member.token), document, variables.clone()).await
+    };
+    let right = json!({ "id": member.id, "first": 5 });
+    for _ in 0..2 {
+        let answer = ask(document, &right).await;
+        assert_eq!(answer["data"]["node"]["id"], member.id, "{answer}");
+    }
+    for (number, wrong) in [
+        json!({}),
+        json!({ "id": null }),
+        json!({ "id": [member.id] }),
+        json!({ "id": { "id": member.id } }),
+        json!({ "id": true }),
+        json!({ "id": member.id, "first": "5" }),
+        json!({ "id": member.id, "first": 0.5 }),
+        json!({ "id": member.id, "first": 5_000_000_000_i64 }),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let answer = ask(document, wrong).await;
+        assert!(answer["errors"].is_array(), "{wrong}: {answer}");
+        // Spaces at the end make it another text, and nothing of the answer another.
+        let new = format!("{document}{}", " ".repeat(number + 1));
+        assert_eq!(answer, ask(&new, wrong).await, "{wrong}");
+    }
+    assert_eq!(ask(document, &right).await["data"]["node"]["id"], member.id);
+}
+
+#[tokio::test]
 async fn the_schema_is_served_as_text() {
     let app = TestApp::start().await;
     let response = app.request(Method::GET, "/schema.graphql").send().await.unwrap();

@@ -5,7 +5,11 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
+use async_graphql::parser::types::{
+    BaseType, DocumentOperations, ExecutableDocument, Type, VariableDefinition,
+};
+use async_graphql::{Positioned, Variables};
+use async_graphql_value::ConstValue;
 
 use crate::telemetry::calls::Plan;
 
@@ -18,7 +22,7 @@ pub struct Parsed {
     document: ExecutableDocument,
     /// As it is run, and what it will have called; of a document with a single operation.
     pub(super) runs: OnceLock<(ExecutableDocument, Arc<Plan>)>,
-    /// Whether it has been run without an error, and variables could not make it invalid.
+    /// Whether it has been run without an error, so that only variables could make it invalid.
     is_valid: AtomicBool,
 }
 
@@ -32,20 +36,44 @@ impl Parsed {
         }
     }
 
-    /// Whether its validation can be left out.
-    pub(super) fn is_valid(&self) -> bool {
+    /// Whether its validation can be left out with these variables.
+    pub(super) fn is_valid(&self, variables: &Variables) -> bool {
         self.is_valid.load(Ordering::Relaxed)
+            && self
+                .definitions()
+                .is_some_and(|definitions| definitions.iter().all(|definition| suits(definition, variables)))
     }
 
     /// It has been validated. Which values its variables may have is part of that and is asked each time.
     pub(super) fn has_been_validated(&self) {
-        let takes_no_variables = match &self.document.operations {
-            DocumentOperations::Single(operation) => operation.node.variable_definitions.is_empty(),
-            DocumentOperations::Multiple(_) => false,
-        };
-        if takes_no_variables {
+        if self.definitions().is_some() {
             self.is_valid.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The variables of a document with a single operation: of several each has its own.
+    fn definitions(&self) -> Option<&[Positioned<VariableDefinition>]> {
+        match &self.document.operations {
+            DocumentOperations::Single(operation) => Some(&operation.node.variable_definitions),
+            DocumentOperations::Multiple(_) => None,
+        }
+    }
+}
+
+/// Whether a variable has, beyond doubt, a value of its type. What a list, an enum, an input object or a scalar of ours
+/// may be, validation knows.
+fn suits(definition: &Positioned<VariableDefinition>, variables: &Variables) -> bool {
+    let definition = &definition.node;
+    let Type { base, nullable } = &definition.var_type.node;
+    let BaseType::Named(name) = base else { return false };
+    match (name.as_str(), variables.get(&definition.name.node)) {
+        (_, None) => *nullable || definition.default_value.is_some(),
+        (_, Some(ConstValue::Null)) => *nullable,
+        ("ID" | "String", Some(ConstValue::String(_))) | ("Boolean", Some(ConstValue::Boolean(_))) => true,
+        ("Int", Some(ConstValue::Number(number))) => number
+            .as_i64()
+            .is_some_and(|number| i32::try_from(number).is_ok()),
+        _ => false,
     }
 }
 
@@ -102,6 +130,7 @@ impl Generations {
 #[cfg(test)]
 mod tests {
     use async_graphql::parser::parse_query;
+    use serde_json::json;
 
     use super::*;
 
@@ -130,15 +159,41 @@ mod tests {
 
     #[test]
     fn only_what_no_variable_can_spoil_is_valid_for_good() {
-        for (text, is_valid) in [
-            ("{ viewer { id } }", true),
-            ("query($id: ID!) { node(id: $id) { id } }", false),
-            ("query A { viewer { id } } query B { viewer { id } }", false),
+        let one = "query($id: ID!, $first: Int, $deep: Boolean = true) { node(id: $id) { id } }";
+        for (text, variables, is_valid) in [
+            ("{ viewer { id } }", json!({}), true),
+            ("{ viewer { id } }", json!({ "stray": 1 }), true),
+            (
+                "query A { viewer { id } } query B { viewer { id } }",
+                json!({}),
+                false,
+            ),
+            (one, json!({ "id": "a" }), true),
+            (one, json!({ "id": "a", "first": 5, "deep": false }), true),
+            (one, json!({ "id": "a", "first": null }), true),
+            (one, json!({}), false),
+            (one, json!({ "id": null }), false),
+            (one, json!({ "id": ["a"] }), false),
+            (one, json!({ "id": "a", "first": "5" }), false),
+            (one, json!({ "id": "a", "first": 5_000_000_000_i64 }), false),
+            (one, json!({ "id": "a", "first": 0.5 }), false),
+            (one, json!({ "id": "a", "deep": "yes" }), false),
+            (
+                "query($day: Date) { viewer { id } }",
+                json!({ "day": "2026-11-27" }),
+                false,
+            ),
+            (
+                "query($ids: [ID!]) { viewer { id } }",
+                json!({ "ids": ["a"] }),
+                false,
+            ),
         ] {
             let parsed = Parsed::new(parse_query(text).unwrap());
-            assert!(!parsed.is_valid());
+            let given = Variables::from_json(variables.clone());
+            assert!(!parsed.is_valid(&given));
             parsed.has_been_validated();
-            assert_eq!(parsed.is_valid(), is_valid, "{text}");
+            assert_eq!(parsed.is_valid(&given), is_valid, "{text} {variables}");
         }
     }
 }

@@ -230,12 +230,13 @@ impl Api {
             return ApiError::BadRequest(message.to_owned()).into_response();
         }
         let parsed = Arc::clone(&document.parsed);
+        let is_valid = parsed.is_valid(&document.request.variables);
         let admitted = match self.admit(document, caller, operation.run.notes()) {
             Ok(admitted) => admitted,
             Err(response) => return *response,
         };
         let Admitted { request, cost, plan } = admitted;
-        let schema = match (parsed.is_valid(), operation.run.is_looked_at_closely()) {
+        let schema = match (is_valid, operation.run.is_looked_at_closely()) {
             (false, false) => &self.schema,
             (false, true) => &self.observed,
             (true, false) => &self.teller,
