@@ -1,6 +1,6 @@
 //! The log: appending in the writer's transaction, and reading.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{Cursor, Stream};
 use crate::clock::Clock;
+use crate::entity::among::is_among;
 use crate::entity::event::EventKind;
 use crate::entity::stream_entry::Level;
 use crate::entity::{CareRequestId, EventId, PlantId, UserId, event, stream, stream_entry};
@@ -107,29 +108,24 @@ pub async fn append(
     for stream in &access_changed {
         places.entry(*stream).or_default();
     }
-    let mut newest = DateTime::<Utc>::MIN_UTC;
-    let mut heads = Vec::with_capacity(places.len());
-    for (stream, added) in &places {
-        let count = i64::try_from(added.len()).unwrap_or(i64::MAX);
-        let head = raise(
-            transaction,
-            clock,
-            *stream,
-            count,
-            access_changed.contains(stream),
-        )
-        .await?;
-        newest = newest.max(head.last_recorded_at);
-        heads.push((head.last_seq - count, head.access_version));
-    }
+    let raised = places
+        .iter()
+        .map(|(stream, added)| (*stream, added.len(), access_changed.contains(stream)))
+        .collect::<Vec<_>>();
+    let heads = raise(transaction, clock, &raised).await?;
     if events.is_empty() {
         return Ok(Vec::new());
     }
-    let recorded_at = clock.now().max(newest);
+    let newest = heads.values().map(|head| head.last_recorded_at).max();
+    let recorded_at = clock.now().max(newest.unwrap_or_default());
     let names = places.keys().map(ToString::to_string);
     stream::Entity::update_many()
         .col_expr(stream::Column::LastRecordedAt, Expr::value(recorded_at))
-        .filter(stream::Column::Name.is_in(names))
+        .filter(is_among(
+            transaction.get_database_backend(),
+            stream::Column::Name,
+            names,
+        ))
         .exec(transaction)
         .await?;
     let events: Vec<_> = events
@@ -137,13 +133,15 @@ pub async fn append(
         .map(|event| Arc::new(row(event, recorded_at)))
         .collect();
     let mut appended = Vec::new();
-    for ((stream, added), (before, access_version)) in places.iter().zip(heads) {
-        for (seq, (number, level)) in (before + 1..).zip(added) {
+    for (stream, added) in &places {
+        let head = heads.get(&stream.to_string()).ok_or(DbErr::RecordNotInserted)?;
+        let first = head.last_seq - signed(added.len()) + 1;
+        for (seq, (number, level)) in (first..).zip(added) {
             let event = Arc::clone(&events[*number]);
             let entry = Entry {
                 seq,
                 level: *level,
-                access_version,
+                access_version: head.access_version,
                 event,
             };
             appended.push(Appended {
@@ -187,40 +185,61 @@ async fn store(
     Ok(())
 }
 
-/// Adds `count` to a stream's last number and, if its readers changed, raises its access version, making the
-/// stream if it is new.
+/// Adds to each of some streams, in their order, so many entries and, if its readers changed, raises its access version,
+/// making the stream if it is new. Gives the streams by their names.
 ///
 /// The version is a time, so that no change is taken for another one that a restored backup has undone.
 async fn raise(
     transaction: &DatabaseTransaction,
     clock: &Clock,
-    stream: Stream,
-    count: i64,
-    access_changed: bool,
-) -> Result<stream::Model, DbErr> {
+    streams: &[(Stream, usize, bool)],
+) -> Result<HashMap<String, stream::Model>, DbErr> {
     // Not at the top: its `max` would hide the one of times.
-    use sea_orm::sea_query::ExprTrait as _;
+    use sea_orm::sea_query::{Alias, ExprTrait as _};
     let now = clock.now();
-    let version = now.timestamp_micros();
-    let fresh = stream::ActiveModel {
-        name: Set(stream.to_string()),
-        last_seq: Set(count),
-        floor_seq: Set(0),
-        last_recorded_at: Set(now),
-        access_version: Set(if access_changed { version } else { 0 }),
-    };
     let old = |column| Expr::col((stream::Entity, column));
+    let added = |column| Expr::col((Alias::new("excluded"), column));
+    let (before, changed) = (
+        || old(stream::Column::AccessVersion),
+        || added(stream::Column::AccessVersion),
+    );
     let mut conflict = OnConflict::column(stream::Column::Name);
-    conflict.value(stream::Column::LastSeq, old(stream::Column::LastSeq).add(count));
-    if access_changed {
-        let before = || old(stream::Column::AccessVersion);
-        let later = Expr::case(before().lt(version), version).finally(before().add(1));
-        conflict.value(stream::Column::AccessVersion, later);
+    let last = old(stream::Column::LastSeq).add(added(stream::Column::LastSeq));
+    conflict.value(stream::Column::LastSeq, last);
+    conflict.value(
+        stream::Column::AccessVersion,
+        Expr::case(changed().eq(0), before())
+            .case(before().lt(changed()), changed())
+            .finally(before().add(1)),
+    );
+    let mut heads = HashMap::with_capacity(streams.len());
+    // One row after another is locked, in the order in which they are given.
+    for streams in streams.chunks(ROWS_A_STATEMENT) {
+        let fresh = streams.iter().map(|(stream, count, access_changed)| {
+            let version = if *access_changed {
+                now.timestamp_micros()
+            } else {
+                0
+            };
+            stream::ActiveModel {
+                name: Set(stream.to_string()),
+                last_seq: Set(signed(*count)),
+                floor_seq: Set(0),
+                last_recorded_at: Set(now),
+                access_version: Set(version),
+            }
+        });
+        let raised = stream::Entity::insert_many(fresh)
+            .on_conflict(conflict.clone())
+            .exec_with_returning(transaction)
+            .await?;
+        heads.extend(raised.into_iter().map(|head| (head.name.clone(), head)));
     }
-    stream::Entity::insert(fresh)
-        .on_conflict(conflict)
-        .exec_with_returning(transaction)
-        .await
+    Ok(heads)
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn row(event: NewEvent, recorded_at: DateTime<Utc>) -> event::Model {
