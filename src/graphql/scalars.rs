@@ -55,7 +55,8 @@ impl ScalarType for Date {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.format("%Y-%m-%d").to_string())
+        // Years have four digits here: so this is `%Y-%m-%d`, which would be read anew each time.
+        Value::String(self.0.to_string())
     }
 }
 
