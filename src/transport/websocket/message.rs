@@ -93,7 +93,7 @@ pub(super) fn pong(payload: Option<&RawValue>) -> String {
 }
 
 /// `next`: an answer under its operation's id, in parts, because all that others are told as well is the answer.
-pub(super) fn next<'m>(id: &'m Id, body: &'m str) -> [&'m str; 5] {
+pub fn next<'m>(id: &'m Id, body: &'m str) -> [&'m str; 5] {
     [
         r#"{"id":"#,
         id.as_json(),
