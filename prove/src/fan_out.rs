@@ -14,7 +14,7 @@ use tokio::time::{sleep, sleep_until};
 use crate::api::Care;
 use crate::crowd::{self, Crowd, Place, Tally};
 use crate::failure::{Failure, Result, ensure};
-use crate::figures::{float, median, need_files, processor_seconds, round};
+use crate::figures::{Clock, float, median, need_files, processor_seconds, round};
 use crate::harness::Harness;
 use crate::message::{Message, Topic, note};
 use crate::pace::{self, Pace, Written};
@@ -209,46 +209,40 @@ async fn write(
 ) -> Result<Written> {
     match source {
         Source::Care(care) => pace::write(&harness.api, server, care, pace, harness.clock).await,
-        Source::Bytes(event) => publish(harness, server, event, pace, seq).await,
+        Source::Bytes(event) => publish(server, event, pace, harness.clock, seq).await,
     }
 }
 
-/// Publishes an event at a pace, each time with its own number and moment.
-async fn publish(
-    harness: &Harness,
-    server: SocketAddr,
-    event: &str,
-    pace: Pace,
-    seq: u64,
-) -> Result<Written> {
-    let message = Message::read(event);
-    let (Some(number), Some(scheduled)) = (message.seq(), message.scheduled()) else {
-        return Err(Failure::new(format!("not an event to publish: {event}")));
-    };
+/// Has a raw broadcast publish an event, as it was seen, at a pace: each time with its own moment and the number that
+/// follows, the first after `seq`.
+pub async fn publish(server: SocketAddr, event: &str, pace: Pace, clock: Clock, seq: u64) -> Result<Written> {
     let mut socket = Socket::open(server, "").await?;
     let mut written = Written {
         last: seq,
         ..Written::default()
     };
-    for moment in pace.moments(harness.clock) {
+    for moment in pace.moments(clock) {
         if written.from == 0 {
             written.from = moment;
         }
-        sleep_until(harness.clock.instant(moment)).await;
+        sleep_until(clock.instant(moment)).await;
         written.last += 1;
         written.count += 1;
-        let text = event
-            .replacen(
-                &format!("\"seq\":{number}"),
-                &format!("\"seq\":{}", written.last),
-                1,
-            )
-            .replacen(&note(scheduled, 32), &note(moment, 32), 1);
-        let message: Value = serde_json::from_str(&text)?;
-        socket.send(&message).await?;
+        let text = another(event, written.last, moment)?;
+        socket.send(&serde_json::from_str(&text)?).await?;
         written.to = moment + 1;
     }
     Ok(written)
+}
+
+/// An event as it was seen, with another number and another moment.
+pub fn another(event: &str, seq: u64, moment: u64) -> Result<String> {
+    let message = Message::read(event);
+    let (Some(number), Some(scheduled)) = (message.seq(), message.scheduled()) else {
+        return Err(Failure::new(format!("not an event to publish: {event}")));
+    };
+    let numbered = event.replacen(&format!("\"seq\":{number}"), &format!("\"seq\":{seq}"), 1);
+    Ok(numbered.replacen(&note(scheduled, 32), &note(moment, 32), 1))
 }
 
 /// One round against a raw broadcast in a process of its own.
