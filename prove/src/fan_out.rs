@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep;
 
 use crate::api::Care;
 use crate::crowd::{self, Crowd, Place, Tally};
@@ -217,22 +217,11 @@ async fn write(
 /// follows, the first after `seq`.
 pub async fn publish(server: SocketAddr, event: &str, pace: Pace, clock: Clock, seq: u64) -> Result<Written> {
     let mut socket = Socket::open(server, "").await?;
-    let mut written = Written {
-        last: seq,
-        ..Written::default()
-    };
-    for moment in pace.moments(clock) {
-        if written.from == 0 {
-            written.from = moment;
-        }
-        sleep_until(clock.instant(moment)).await;
-        written.last += 1;
-        written.count += 1;
-        let text = another(event, written.last, moment)?;
-        socket.send(&serde_json::from_str(&text)?).await?;
-        written.to = moment + 1;
-    }
-    Ok(written)
+    let written = pace::in_turn(pace, clock, seq, async |seq, moment| {
+        let text = another(event, seq, moment)?;
+        socket.send(&serde_json::from_str(&text)?).await
+    });
+    written.await
 }
 
 /// An event as it was seen, with another number and another moment.

@@ -68,6 +68,31 @@ where
     Ok(written)
 }
 
+/// Does something at a pace, and each time only when the time before is done: what comes later because of that is late all
+/// the same. What to do with the number that follows, the first after `seq`, and its moment.
+pub async fn in_turn(
+    pace: Pace,
+    clock: Clock,
+    seq: u64,
+    mut act: impl AsyncFnMut(u64, u64) -> Result<()>,
+) -> Result<Written> {
+    let mut written = Written {
+        last: seq,
+        ..Written::default()
+    };
+    for moment in pace.moments(clock) {
+        if written.from == 0 {
+            written.from = moment;
+        }
+        sleep_until(clock.instant(moment)).await;
+        written.last += 1;
+        written.count += 1;
+        act(written.last, moment).await?;
+        written.to = moment + 1;
+    }
+    Ok(written)
+}
+
 /// Records care at a pace, and waits for the last answer.
 pub async fn write(
     api: &Api,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinSet;
 use tokio_tungstenite::accept_hdr_async_with_config;
@@ -24,12 +24,18 @@ use crate::failure::{Result, fail};
 /// Messages a client may be behind.
 const BEHIND: usize = 4096;
 
+/// Connections that may wait to be accepted.
+const WAITING: u32 = 4096;
 /// Bytes that are written at once: all that is kept for a subscriber who comes back.
 const AT_ONCE: usize = 128 << 10;
 
 /// Serves until the process ends. Of what is published the last `kept` messages are sent to whoever subscribes.
 pub async fn serve(address: SocketAddr, kept: usize) -> Result<()> {
-    let listener = TcpListener::bind(address).await?;
+    // tokio's own `bind` lets 128 wait, and whoever comes then tries again after a second.
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(WAITING)?;
     let ring = Ring {
         sender: broadcast::channel(BEHIND).0,
         messages: Arc::default(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use plant_care_prove::api::Api;
 use plant_care_prove::failure::{Failure, Result, fail};
 use plant_care_prove::message::{Kind, Message};
 use plant_care_prove::pace::Pace;
@@ -101,7 +102,7 @@ async fn told(scene: &Scene<'_>, server: &Server, handed: &str) -> Result<String
     let harness = &scene.stage.harness;
     match scene.handing(server, handed) {
         Source::Posted(event) => {
-            harness.api.post(place.server, "/publish", &event.same()?).await?;
+            Api::new()?.post(place.server, "/publish", &event.same()?).await?;
         }
         Source::Bytes(message) => {
             let mut writer = Socket::open(place.server, "").await?;

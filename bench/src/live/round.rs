@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use plant_care_prove::crowd::{self, Crowd, Place, Tally};
 use plant_care_prove::failure::{Failure, Result, ensure};
-use plant_care_prove::figures::{Latencies, float, median};
+use plant_care_prove::figures::{Clock, Latencies, float, median};
 use plant_care_prove::pace::{Pace, Written};
 use serde_json::{Value, json};
 
@@ -32,6 +32,21 @@ pub struct Offer {
     pub warm_up: Duration,
     /// How long it counts.
     pub time: Duration,
+}
+
+impl Offer {
+    fn pace(self, time: Duration) -> Pace {
+        Pace {
+            rate: self.rate,
+            time,
+        }
+    }
+
+    /// Deliveries that are to be made while it counts.
+    fn deliveries(self) -> u64 {
+        let events = self.pace(self.time).moments(Clock::new()).count();
+        (events * self.subscribers) as u64
+    }
 }
 
 /// What became of it.
@@ -99,9 +114,10 @@ impl Followed {
         Spread::new(self.rounds.iter().map(figure).collect())
     }
 
-    /// The middle of a percentile of latencies, in milliseconds.
+    /// The middle of a percentile of latencies, in milliseconds; of rounds in which there were any.
     pub fn wait(&self, percent: usize) -> f64 {
-        self.spread(|round| round.latencies.percentile(percent)).median
+        let rounds = self.rounds.iter().filter(|round| round.delivered > 0);
+        median(rounds.map(|round| round.latencies.percentile(percent)).collect())
     }
 
     /// The 99th percentile since the server recorded the event, in milliseconds.
@@ -170,7 +186,7 @@ pub async fn one(
             _ => Ok(round),
         },
         Err(reason) if role(server) == Role::Peer => Ok(Round {
-            offered: 1,
+            offered: offer.deliveries(),
             trouble: Some(reason.to_string()),
             ..Round::default()
         }),
@@ -188,21 +204,17 @@ async fn measure(
     let (api, clock) = (&stage.harness.api, stage.harness.clock);
     let seq = places.first().map_or(0, |place| place.seq);
     let crowd = Crowd::gather(places, clock).await?;
-    let pace = |time| Pace {
-        rate: offer.rate,
-        time,
-    };
     let processes = Processes {
         server: Some(server.process),
         postmaster: stage.postmaster,
     };
     let warmed = source
-        .write(api, server.address, pace(offer.warm_up), (clock, seq))
+        .write(api, server.address, offer.pace(offer.warm_up), (clock, seq))
         .await?;
     forget_peak(server.process)?;
     let before = processes.spent()?;
     let written = source
-        .write(api, server.address, pace(offer.time), (clock, warmed.last))
+        .write(api, server.address, offer.pace(offer.time), (clock, warmed.last))
         .await?;
     let tallies = crowd.leave(written.last, STRAGGLERS).await?;
     let spent = processes.spent()? - before;
@@ -294,6 +306,17 @@ mod tests {
         let mut twice = tally(&[10, 20, 30]);
         twice.sequence.saw(3);
         assert!(trouble(&[twice, tally(&[10, 20, 30])]).starts_with("a stream was not whole"));
+    }
+
+    #[test]
+    fn what_was_to_be_delivered_is_known_before() {
+        let offer = Offer {
+            subscribers: 30,
+            rate: 20.0,
+            warm_up: Duration::from_secs(1),
+            time: Duration::from_secs(2),
+        };
+        assert_eq!(offer.deliveries(), 1200);
     }
 
     #[test]

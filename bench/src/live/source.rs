@@ -81,15 +81,11 @@ impl Source {
                 Ok(written)
             }
             Self::Posted(event) => {
-                let mut last = seq;
-                let written = pace::each(pace, clock, |moment| {
-                    last += 1;
-                    let (api, seq, event) = (api.clone(), last, event.clone());
-                    async move {
-                        api.post(server, "/publish", &event.document(seq, moment)?)
-                            .await?;
-                        Ok(seq)
-                    }
+                // In order, so over one connection; and over its own: one that was left alone for some seconds is closed by
+                // a server just when it is used again.
+                let own = Api::new()?;
+                let written = pace::in_turn(pace, clock, seq, async |seq, moment| {
+                    own.post(server, "/publish", &event.document(seq, moment)?).await
                 });
                 written.await
             }

@@ -63,9 +63,7 @@ impl CareRequest {
     /// Null for those who are no party.
     async fn instructions(&self, context: &Context<'_>) -> Option<&str> {
         let Viewer(viewer) = context.data_opt()?;
-        self.instructions
-            .as_deref()
-            .filter(|_| *viewer == self.owner_id)
+        self.instructions.as_deref().filter(|_| *viewer == self.owner_id)
     }
 }
 

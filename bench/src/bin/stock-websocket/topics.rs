@@ -51,7 +51,9 @@ pub(crate) struct Topics(Arc<Mutex<HashMap<String, Sender<Told>>>>);
 impl Topics {
     pub(crate) fn publish(&self, Published { topic, event }: Published) {
         let told = match event {
-            Event::Board { cursor, care_request } => Told::Board(BoardRequestChanged { cursor, care_request }),
+            Event::Board { cursor, care_request } => {
+                Told::Board(BoardRequestChanged { cursor, care_request })
+            }
             Event::Care { cursor, event } => Told::Care(CareEventDelivered {
                 cursor,
                 event: event.into(),
