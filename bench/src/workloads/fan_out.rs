@@ -48,12 +48,12 @@ impl Scale {
     fn of(effort: &Effort) -> Self {
         if effort.is_quick {
             return Self {
-                crowds: [(500, 20.0), (2_000, 2.0)],
+                crowds: [(500, 20.0), (1_000, 2.0)],
                 streams: (100, 100.0),
                 viewers: (40, 4.0),
                 rounds: 1,
-                warm_up: Duration::from_millis(500),
-                time: Duration::from_millis(1500),
+                warm_up: Duration::from_millis(300),
+                time: Duration::from_secs(1),
             };
         }
         Self {

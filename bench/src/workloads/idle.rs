@@ -121,7 +121,8 @@ pub(super) async fn connections(ground: &Ground, effort: &Effort) -> Result<Sect
             name: held.name.clone(),
             points: points.collect(),
         });
-        if let ([few, .., many], Role::Ours) = (&each[..], held.role) {
+        // The first hundreds of connections are too few to be judged by: they take what is free anyway.
+        if let ([few, .., many], Role::Ours, false) = (&each[..], held.role, effort.is_quick) {
             let (much, little) = (count(float(many.0 as u64)), count(float(few.0 as u64)));
             let figure = format!("connections: memory of one of {much} over one of {little}");
             targets.push(Target::below(figure, NOISE, many.1 / few.1));

@@ -135,7 +135,7 @@ async fn follow(scene: &Scene<'_>, server: &Server, streams: usize) -> Result<Cr
 }
 
 fn offer(effort: &Effort, subscribers: usize, rate: f64) -> Offer {
-    let (warm_up, time) = if effort.is_quick { (0.3, 1.5) } else { (1.0, 5.0) };
+    let (warm_up, time) = if effort.is_quick { (0.3, 1.0) } else { (1.0, 5.0) };
     Offer {
         subscribers,
         rate,
