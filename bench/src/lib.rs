@@ -5,6 +5,7 @@
 //! | [`data`], [`members`], [`stage`] | fill a database with what is asked for, and register who asks |
 //! | [`servers`], [`limits`], [`sink`], [`ground`] | start what is measured: Plant Care, its peers, the limit |
 //! | [`operations`], [`neutral`], [`compare`] | what is asked of each, and whether all answer the same |
+//! | [`live`] | subscribers, and events that are told to them |
 //! | [`load`], [`pgbench`], [`usage`], [`rounds`] | ask, and measure what it takes |
 //! | [`workloads`], [`report`] | what is measured, and how it is told |
 //! | [`whole`], [`beside`] | all of it, or a quick look |
@@ -14,6 +15,7 @@ pub mod compare;
 pub mod data;
 pub mod ground;
 pub mod limits;
+pub mod live;
 pub mod load;
 pub mod members;
 pub mod neutral;
@@ -28,9 +30,12 @@ pub mod usage;
 pub mod whole;
 pub mod workloads;
 
+use std::net::SocketAddr;
+
 use clap::{Parser, Subcommand};
 use plant_care_prove::failure::{Result, fail};
 use plant_care_prove::harness::{Common, Harness};
+use plant_care_prove::raw;
 
 use self::data::Size;
 use self::members::Members;
@@ -64,6 +69,16 @@ enum Part {
     /// A collector of spans that keeps none.
     #[command(hide = true)]
     SinkServer(sink::Options),
+    /// A broadcast of ready bytes.
+    #[command(hide = true)]
+    RawServer {
+        /// Where to listen.
+        #[arg(long)]
+        address: SocketAddr,
+        /// Messages that are sent to whoever subscribes.
+        #[arg(long)]
+        kept: usize,
+    },
 }
 
 /// Does it: what there is to say.
@@ -74,6 +89,7 @@ pub async fn run(cli: Cli) -> Result<String> {
         Part::Limit(options) => unless_interrupted(Box::pin(beside::run(&cli.common, &options))).await,
         Part::LimitServer(options) => limits::serve(options).await.map(|()| String::new()),
         Part::SinkServer(options) => sink::serve(options).await.map(|()| String::new()),
+        Part::RawServer { address, kept } => raw::serve(address, kept).await.map(|()| String::new()),
     }
 }
 

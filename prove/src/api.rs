@@ -96,6 +96,19 @@ impl Api {
         })
     }
 
+    /// Posts a document to a path; fails unless that went well.
+    pub async fn post(&self, server: SocketAddr, path: &str, body: &Value) -> Result<()> {
+        let answer = self
+            .http
+            .post(format!("http://{server}{path}"))
+            .json(body)
+            .send()
+            .await?;
+        ensure(answer.status().is_success(), || {
+            format!("{path} was answered with {}", answer.status())
+        })
+    }
+
     /// Runs a mutation that takes one input, and gives its payload; user errors are errors.
     pub async fn mutate(
         &self,
@@ -133,6 +146,15 @@ impl Api {
         Ok(Member {
             token: text(&payload["session"]["accessToken"])?,
         })
+    }
+
+    /// Registers several members.
+    pub async fn members(&self, server: SocketAddr, name: &str, count: usize) -> Result<Vec<Member>> {
+        stream::iter(0..count)
+            .map(|_| self.member(server, name))
+            .buffer_unordered(4)
+            .try_collect()
+            .await
     }
 
     /// A request in progress, with two new members.

@@ -201,9 +201,8 @@ async fn stay(
 
 impl Tally {
     fn saw(&mut self, message: &Message<'_>, clock: Clock) {
-        if let Some(seq) = message.seq() {
-            self.sequence.saw(seq);
-        }
+        // Where entries have no numbers it can only be counted how many came.
+        self.sequence.saw(message.seq().unwrap_or(self.sequence.last + 1));
         if let Some(scheduled) = message.scheduled() {
             let now = clock.micros();
             self.samples.push(Sample {

@@ -9,12 +9,12 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep;
 
 use crate::api::Care;
 use crate::crowd::{self, Crowd, Place, Tally};
 use crate::failure::{Failure, Result, ensure};
-use crate::figures::{float, median, need_files, processor_seconds, round};
+use crate::figures::{Clock, float, median, need_files, processor_seconds, round};
 use crate::harness::Harness;
 use crate::message::{Message, Topic, note};
 use crate::pace::{self, Pace, Written};
@@ -209,46 +209,29 @@ async fn write(
 ) -> Result<Written> {
     match source {
         Source::Care(care) => pace::write(&harness.api, server, care, pace, harness.clock).await,
-        Source::Bytes(event) => publish(harness, server, event, pace, seq).await,
+        Source::Bytes(event) => publish(server, event, pace, harness.clock, seq).await,
     }
 }
 
-/// Publishes an event at a pace, each time with its own number and moment.
-async fn publish(
-    harness: &Harness,
-    server: SocketAddr,
-    event: &str,
-    pace: Pace,
-    seq: u64,
-) -> Result<Written> {
+/// Has a raw broadcast publish an event, as it was seen, at a pace: each time with its own moment and the number that
+/// follows, the first after `seq`.
+pub async fn publish(server: SocketAddr, event: &str, pace: Pace, clock: Clock, seq: u64) -> Result<Written> {
+    let mut socket = Socket::open(server, "").await?;
+    let written = pace::in_turn(pace, clock, seq, async |seq, moment| {
+        let text = another(event, seq, moment)?;
+        socket.send(&serde_json::from_str(&text)?).await
+    });
+    written.await
+}
+
+/// An event as it was seen, with another number and another moment.
+pub fn another(event: &str, seq: u64, moment: u64) -> Result<String> {
     let message = Message::read(event);
     let (Some(number), Some(scheduled)) = (message.seq(), message.scheduled()) else {
         return Err(Failure::new(format!("not an event to publish: {event}")));
     };
-    let mut socket = Socket::open(server, "").await?;
-    let mut written = Written {
-        last: seq,
-        ..Written::default()
-    };
-    for moment in pace.moments(harness.clock) {
-        if written.from == 0 {
-            written.from = moment;
-        }
-        sleep_until(harness.clock.instant(moment)).await;
-        written.last += 1;
-        written.count += 1;
-        let text = event
-            .replacen(
-                &format!("\"seq\":{number}"),
-                &format!("\"seq\":{}", written.last),
-                1,
-            )
-            .replacen(&note(scheduled, 32), &note(moment, 32), 1);
-        let message: Value = serde_json::from_str(&text)?;
-        socket.send(&message).await?;
-        written.to = moment + 1;
-    }
-    Ok(written)
+    let numbered = event.replacen(&format!("\"seq\":{number}"), &format!("\"seq\":{seq}"), 1);
+    Ok(numbered.replacen(&note(scheduled, 32), &note(moment, 32), 1))
 }
 
 /// One round against a raw broadcast in a process of its own.

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::crowd::{Crowd, Place};
 use crate::failure::{Result, ensure};
-use crate::figures::{float, need_files, round, settled_kib};
+use crate::figures::{Clock, float, need_files, round, settled_kib};
 use crate::harness::Harness;
 use crate::message::Topic;
 
@@ -53,21 +53,10 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     // Hashing the members' passwords leaves memory behind that connections would then be given, uncounted.
     server.kill().await?;
     server.restart().await?;
-    let crowd = |count| {
-        Crowd::gather(
-            (0..count)
-                .map(|number| places[number % places.len()].clone())
-                .collect(),
-            harness.clock,
-        )
-    };
-    // They stay, so that what they held is not given to those who are counted.
-    let warm = crowd(options.warm_up).await?;
     let process = server.id()?;
-    let before = settled_kib(process).await?;
-    let idle = crowd(options.connections).await?;
-    let with = settled_kib(process).await?;
-    drop((idle, warm));
+    let steps = [0, options.connections];
+    let held = held(process, &places, options.warm_up, &steps, harness.clock).await?;
+    let (before, with) = (held[0], held[1]);
     sleep(Duration::from_secs(2)).await;
     let after = settled_kib(process).await?;
     let each = float(with.saturating_sub(before)) / float(options.connections as u64);
@@ -81,4 +70,26 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
         format!("a connection takes {each:.1} KiB, more than {most}\n{figures}")
     })?;
     Ok(figures)
+}
+
+/// What a server's process holds, in KiB, with so many connections and then with ever more of them, each with one
+/// subscription and nothing to tell.
+///
+/// Those who warm it up come before and stay, so that what they held is not given to those who are counted.
+pub async fn held(
+    process: u32,
+    places: &[Place],
+    warm_up: usize,
+    steps: &[usize],
+    clock: Clock,
+) -> Result<Vec<u64>> {
+    let crowd = |count| Crowd::gather(places.iter().cycle().take(count).cloned().collect(), clock);
+    let mut crowds = vec![crowd(warm_up).await?];
+    let (mut there, mut held) = (0, Vec::new());
+    for step in steps.iter().copied() {
+        crowds.push(crowd(step.saturating_sub(there)).await?);
+        there = step.max(there);
+        held.push(settled_kib(process).await?);
+    }
+    Ok(held)
 }

@@ -76,7 +76,7 @@ enum Proof {
 /// Runs a proof: its figures.
 pub async fn run(cli: Cli) -> Result<Value> {
     if let Proof::RawServer { address } = cli.proof {
-        return raw::serve(address).await.map(|()| Value::Null);
+        return raw::serve(address, 0).await.map(|()| Value::Null);
     }
     let harness = Harness::new(&cli.common).await?;
     let outcome = match &cli.proof {

@@ -11,6 +11,14 @@ const CARE: &str = "subscription($id: ID!, $after: String) { careEvents(careRequ
     ... on CareEventDelivered { cursor event { id seq recordedAt ... on CareRecorded { note } } }
     ... on StreamCaughtUp { cursor } ... on StreamPosition { cursor }
     ... on StreamGap { from to gapReason: reason } ... on StreamEnded { endReason: reason } } }";
+/// The board near a place, with a field that depends on who follows it. A title that is a note tells when its writer was to
+/// send it.
+const BOARD: &str =
+    "subscription($near: NearInput, $after: String) { openCareRequests(near: $near, after: $after) {
+    __typename
+    ... on BoardRequestChanged { cursor careRequest { id recordedAt: createdAt note: title instructions } }
+    ... on StreamCaughtUp { cursor } ... on StreamPosition { cursor }
+    ... on StreamGap { from to gapReason: reason } ... on StreamEnded { endReason: reason } } }";
 const FEED: &str = "subscription($after: String) { myFeed(after: $after) {
     __typename
     ... on FeedEventDelivered { cursor event { id recordedAt } }
@@ -24,6 +32,8 @@ pub enum Topic {
     Care(String),
     /// The member's own feed.
     Feed,
+    /// What is open near a cell.
+    Board(&'static str),
     /// A request's timeline, each note so many times over: what fills a peer's buffers quickly.
     Heavy(String, usize),
 }
@@ -34,6 +44,10 @@ impl Topic {
         match self {
             Self::Care(id) => json!({ "query": CARE, "variables": { "id": id, "after": after } }),
             Self::Feed => json!({ "query": FEED, "variables": { "after": after } }),
+            Self::Board(cell) => {
+                let near = json!({ "cell": cell, "radiusKm": 25 });
+                json!({ "query": BOARD, "variables": { "near": near, "after": after } })
+            }
             Self::Heavy(id, times) => {
                 let notes: Vec<String> = (1..*times).map(|number| format!("n{number}: note")).collect();
                 let query = CARE.replace("{ note }", &format!("{{ note {} }}", notes.join(" ")));
@@ -79,7 +93,7 @@ impl<'a> Message<'a> {
     /// Looks at a message.
     pub fn read(text: &'a str) -> Self {
         let kind = match field(text, "\"__typename\":\"") {
-            Some("CareEventDelivered" | "FeedEventDelivered") => Kind::Event,
+            Some("CareEventDelivered" | "FeedEventDelivered" | "BoardRequestChanged") => Kind::Event,
             Some("StreamCaughtUp") => Kind::CaughtUp,
             Some("StreamPosition") => Kind::Position,
             Some("FeedReadMoved") => Kind::ReadMoved,
@@ -186,6 +200,19 @@ mod tests {
             assert_eq!(message.recorded(), Some(2_000_005));
         }
         assert_eq!(note(42, 12), "t=42 .......");
+    }
+
+    #[test]
+    fn what_the_board_tells_has_a_schedule_and_no_number() {
+        let text = r#"{"type":"next","id":"1","payload":{"data":{"openCareRequests":{"__typename":"BoardRequestChanged","cursor":"c1","careRequest":{"id":"r1","recordedAt":"1970-01-01T00:00:01Z","note":"t=7 ..","instructions":null}}}}}"#;
+        let message = Message::read(text);
+        assert_eq!(message.kind, Kind::Event);
+        assert_eq!(
+            (message.seq(), message.scheduled(), message.recorded()),
+            (None, Some(7), Some(1_000_000))
+        );
+        let payload = Topic::Board("u09tvw").payload(None);
+        assert_eq!(payload["variables"]["near"]["cell"], "u09tvw");
     }
 
     #[test]

@@ -45,6 +45,54 @@ impl Pace {
     }
 }
 
+/// Does something at a pace, whatever becomes of what was begun before, and waits for the last of it: how to write at a
+/// moment, which gives the event's number.
+pub async fn each<W>(pace: Pace, clock: Clock, mut begin: impl FnMut(u64) -> W) -> Result<Written>
+where
+    W: Future<Output = Result<u64>> + Send + 'static,
+{
+    let mut written = Written::default();
+    let mut tasks = JoinSet::new();
+    for moment in pace.moments(clock) {
+        if written.from == 0 {
+            written.from = moment;
+        }
+        sleep_until(clock.instant(moment)).await;
+        tasks.spawn(begin(moment));
+        written.to = moment + 1;
+    }
+    while let Some(number) = tasks.join_next().await {
+        written.count += 1;
+        written.last = written.last.max(number??);
+    }
+    Ok(written)
+}
+
+/// Does something at a pace, and each time only when the time before is done: what comes later because of that is late all
+/// the same. What to do with the number that follows, the first after `seq`, and its moment.
+pub async fn in_turn(
+    pace: Pace,
+    clock: Clock,
+    seq: u64,
+    mut act: impl AsyncFnMut(u64, u64) -> Result<()>,
+) -> Result<Written> {
+    let mut written = Written {
+        last: seq,
+        ..Written::default()
+    };
+    for moment in pace.moments(clock) {
+        if written.from == 0 {
+            written.from = moment;
+        }
+        sleep_until(clock.instant(moment)).await;
+        written.last += 1;
+        written.count += 1;
+        act(written.last, moment).await?;
+        written.to = moment + 1;
+    }
+    Ok(written)
+}
+
 /// Records care at a pace, and waits for the last answer.
 pub async fn write(
     api: &Api,
@@ -53,22 +101,11 @@ pub async fn write(
     pace: Pace,
     clock: Clock,
 ) -> Result<Written> {
-    let mut written = Written::default();
-    let mut tasks = JoinSet::new();
-    for moment in pace.moments(clock) {
-        if written.from == 0 {
-            written.from = moment;
-        }
-        sleep_until(clock.instant(moment)).await;
+    each(pace, clock, |moment| {
         let (api, care) = (api.clone(), Arc::clone(care));
-        tasks.spawn(async move { api.record(server, &care, &note(moment, 32), None).await });
-        written.to = moment + 1;
-    }
-    while let Some(recorded) = tasks.join_next().await {
-        written.count += 1;
-        written.last = written.last.max(recorded??);
-    }
-    Ok(written)
+        async move { Ok(api.record(server, &care, &note(moment, 32), None).await?) }
+    })
+    .await
 }
 
 /// Records care so many times, a few at once, as quickly as the server will.

@@ -71,32 +71,10 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
 
     let scans = harness.database.scans("stream_entries").await?;
     let counted = counter(&server, options).await?;
-    let door = Arc::new(Semaphore::new(DOOR));
-    let started = Instant::now();
-    let mut tasks = JoinSet::new();
-    for number in 0..options.sockets {
-        let (place, goal) = (places[number % places.len()].clone(), goals[number % goals.len()]);
-        let door = Arc::clone(&door);
-        tasks.spawn(async move { come_back(&place, goal, &door).await.map(|()| started.elapsed()) });
-    }
-    let mut took = Vec::new();
-    let all = async {
-        while let Some(back) = tasks.join_next().await {
-            took.push(whole(back??.as_micros()));
-        }
-        Result::Ok(())
-    };
-    match timeout(PATIENCE, all).await {
-        Ok(ended) => ended?,
-        Err(_) => {
-            return fail(format!(
-                "{} of {} were back after {PATIENCE:?}",
-                took.len(),
-                options.sockets
-            ));
-        }
-    }
-    let took = Latencies::new(took);
+    let back = (0..options.sockets)
+        .map(|number| (places[number % places.len()].clone(), goals[number % goals.len()]))
+        .collect();
+    let took = all_come_back(back).await?;
     let scanned = match (scans, harness.database.scans("stream_entries").await?) {
         (Some(before), Some(after)) => Some(after - before),
         _ => None,
@@ -115,6 +93,31 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
         format!("the log was read more often than {bound} times: once for each socket?\n{figures}")
     })?;
     Ok(figures)
+}
+
+/// All come back at once, each to a place, and get what they missed up to a number, whole and in order: how long it took
+/// from the beginning until each had it.
+pub async fn all_come_back(subscribers: Vec<(Place, u64)>) -> Result<Latencies> {
+    let count = subscribers.len();
+    let door = Arc::new(Semaphore::new(DOOR));
+    let started = Instant::now();
+    let mut tasks = JoinSet::new();
+    for (place, goal) in subscribers {
+        let door = Arc::clone(&door);
+        tasks.spawn(async move { come_back(&place, goal, &door).await.map(|()| started.elapsed()) });
+    }
+    let mut took = Vec::new();
+    let all = async {
+        while let Some(back) = tasks.join_next().await {
+            took.push(whole(back??.as_micros()));
+        }
+        Result::Ok(())
+    };
+    match timeout(PATIENCE, all).await {
+        Ok(ended) => ended?,
+        Err(_) => return fail(format!("{} of {count} were back after {PATIENCE:?}", took.len())),
+    }
+    Ok(Latencies::new(took))
 }
 
 /// One subscriber comes back and gets what it missed, whole and in order.

@@ -20,6 +20,8 @@ pub enum Shape {
     Id,
     /// A text.
     Text,
+    /// A whole number.
+    Number,
     /// A day of the calendar.
     Day,
     /// A moment, compared in microseconds.
@@ -44,6 +46,10 @@ fn neutral(shape: &Shape, value: &Value, path: &str) -> Result<Value> {
     match shape {
         Shape::Id => text(value, path).map(|_| json!("an id")),
         Shape::Text => text(value, path).map(|text| json!(text)),
+        Shape::Number => match value {
+            Value::Number(number) if number.is_u64() => Ok(value.clone()),
+            _ => wrong(value, path, "a number"),
+        },
         Shape::Day => {
             let text = text(value, path)?;
             match NaiveDate::parse_from_str(text, "%Y-%m-%d") {

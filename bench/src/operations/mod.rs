@@ -4,6 +4,7 @@ mod graphile;
 mod ours;
 mod peers;
 
+pub use self::ours::{global_id, key};
 use clap::ValueEnum;
 use plant_care_prove::failure::{Result, fail};
 

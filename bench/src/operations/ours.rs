@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::header::AUTHORIZATION;
 use plant_care_prove::api::Member;
-use plant_care_prove::failure::Result;
+use plant_care_prove::failure::{Result, fail};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -47,8 +47,29 @@ fn ask(member: &Member, document: &str, variables: &Value) -> Ask {
 }
 
 /// A request's id as Plant Care tells it: a mark of its type and the key.
-fn global_id(id: &str) -> Result<String> {
+pub fn global_id(id: &str) -> Result<String> {
     let mut bytes = vec![b'r'];
     bytes.extend_from_slice(Uuid::parse_str(id)?.as_bytes());
     Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The key of what Plant Care tells by this id.
+pub fn key(global_id: &str) -> Result<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(global_id)?;
+    match bytes.split_first() {
+        Some((_, key)) => Ok(Uuid::from_slice(key)?.to_string()),
+        None => fail("an empty id"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_can_be_told_and_read_again() {
+        let id = "01900000-0000-7002-8000-000000000190";
+        assert_eq!(key(&global_id(id).unwrap()).unwrap(), id);
+        assert!(key("").is_err());
+    }
 }

@@ -4,10 +4,11 @@ mod peers;
 mod process;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use plant_care_prove::failure::Result;
 use plant_care_prove::processes::{self, Program, free_address};
-use tokio::net::TcpStream;
+use tokio::process::Command;
 
 pub use self::peers::{Peer, folder as peers_folder, node};
 pub use self::process::Process;
@@ -87,6 +88,29 @@ impl Server {
         Self::other(peer.name(), peer.dialect(), address, process, peer.writes())
     }
 
+    /// A broadcast of ready bytes, which sends the last `kept` messages to whoever subscribes.
+    pub async fn raw(stage: &Stage, kept: usize) -> Result<Self> {
+        let address = free_address().await?;
+        let (at, kept) = (address.to_string(), kept.to_string());
+        let arguments = ["raw-server", "--address", &at, "--kept", &kept];
+        let mut process = Process::own("raw", stage.harness.folder(), &arguments)?;
+        process.listens(address).await?;
+        Self::other("raw", Dialect::Limit, address, process, false)
+    }
+
+    /// async-graphql's own websocket, where that program was built beside this one.
+    pub async fn stock_websocket(stage: &Stage) -> Result<Option<Self>> {
+        let Some(file) = beside("stock-websocket")? else {
+            return Ok(None);
+        };
+        let address = free_address().await?;
+        let mut command = Command::new(file);
+        command.args(["--port", &address.port().to_string()]);
+        let mut process = Process::start("stock-websocket", stage.harness.folder(), &mut command)?;
+        process.listens(address).await?;
+        Self::other("stock websocket", Dialect::Peer, address, process, false).map(Some)
+    }
+
     fn other(
         name: &str,
         dialect: Dialect,
@@ -106,6 +130,12 @@ impl Server {
     }
 }
 
+/// A program that was built beside this one, if it was.
+pub fn beside(name: &str) -> Result<Option<PathBuf>> {
+    let file = std::env::current_exe()?.with_file_name(name);
+    Ok(file.exists().then_some(file))
+}
+
 /// A collector of spans that accepts all and keeps none, in a process of its own.
 #[derive(Debug)]
 pub struct Sink {
@@ -120,9 +150,7 @@ impl Sink {
         let address = free_address().await?;
         let arguments = ["sink-server", "--port", &address.port().to_string()];
         let mut process = Process::own("sink", folder, &arguments)?;
-        process
-            .until(async || TcpStream::connect(address).await.is_ok())
-            .await?;
+        process.listens(address).await?;
         Ok(Self {
             url: format!("http://{address}"),
             _process: process,

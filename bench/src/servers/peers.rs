@@ -25,10 +25,12 @@ pub enum Peer {
     Apollo,
     /// `PostGraphile` 5.
     Postgraphile,
+    /// graphql-ws, which has subscriptions alone.
+    GraphqlWs,
 }
 
 impl Peer {
-    /// All of them.
+    /// Those that answer queries.
     pub const ALL: [Self; 4] = [Self::Mercurius, Self::Yoga, Self::Apollo, Self::Postgraphile];
 
     /// What tables and files call it.
@@ -38,6 +40,7 @@ impl Peer {
             Self::Yoga => "yoga",
             Self::Apollo => "apollo",
             Self::Postgraphile => "postgraphile",
+            Self::GraphqlWs => "graphql-ws",
         }
     }
 

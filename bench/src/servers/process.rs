@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use plant_care_prove::failure::{Failure, Result, ensure, fail};
 use plant_care_prove::processes::get;
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
@@ -61,6 +62,12 @@ impl Process {
     /// Waits until it answers to a GET of a path with success.
     pub async fn ready(&mut self, address: SocketAddr, path: &str) -> Result<()> {
         self.until(async || matches!(get(address, path).await, Ok(answer) if answer.contains(" 200 ")))
+            .await
+    }
+
+    /// Waits until it listens.
+    pub async fn listens(&mut self, address: SocketAddr) -> Result<()> {
+        self.until(async || TcpStream::connect(address).await.is_ok())
             .await
     }
 

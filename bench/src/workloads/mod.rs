@@ -3,7 +3,11 @@
 //! A workload is a variant of [`Workload`] and an arm of [`Workload::run`]; what it gives is its own matter.
 
 mod curves;
+mod fan_out;
+mod idle;
+mod live_curves;
 pub mod operations;
+mod resume;
 mod start;
 mod statements;
 mod telemetry;
@@ -33,10 +37,22 @@ pub enum Workload {
     Write,
     /// Comments of 50 writers on one request.
     OneStream,
+    /// Events at a steady rate to many subscribers.
+    FanOut,
+    /// Thousands of subscribers who come back at once.
+    Resume,
+    /// The memory of connections while nothing is told.
+    Idle,
     /// The feed against the number of its rows.
     Rows,
     /// One request against how many there are.
     Size,
+    /// A delivery against the number of subscribers.
+    Subscribers,
+    /// A delivery against the number of other streams.
+    Streams,
+    /// The memory of a connection against their number.
+    Connections,
 }
 
 impl Workload {
@@ -64,8 +80,14 @@ impl Workload {
             Self::OneStream => operations::run(Operation::OneStream, ground, plan.http).await,
             Self::Telemetry => telemetry::run(ground, plan.http).await,
             Self::Start => start::run(ground, plan).await,
+            Self::FanOut => fan_out::run(ground, plan).await,
+            Self::Resume => resume::run(ground, plan).await,
+            Self::Idle => idle::run(ground, plan).await,
             Self::Rows => curves::rows(ground, plan).await,
             Self::Size => curves::size(ground, plan).await,
+            Self::Subscribers => live_curves::subscribers(ground, plan).await,
+            Self::Streams => live_curves::streams(ground, plan).await,
+            Self::Connections => idle::connections(ground, plan).await,
         }?;
         section.name = self.name();
         Ok(section)

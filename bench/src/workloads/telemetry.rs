@@ -10,7 +10,7 @@ use crate::load::closed::Served;
 use crate::operations::Operation;
 use crate::report::{Bar, Plot, Section, Table, Target, figure};
 use crate::rounds::{self, Contender, Measured, Plan, Role};
-use crate::servers::Server;
+use crate::servers::{Server, beside};
 use crate::stage::Stage;
 
 const OFF: &str = "off";
@@ -79,10 +79,9 @@ pub(super) async fn run(ground: &Ground, plan: Plan) -> Result<Section> {
 
 /// The program with the stock extension, where it was built beside this one.
 async fn stock(stage: &Stage) -> Result<Option<Program>> {
-    let file = std::env::current_exe()?.with_file_name("stock-tracing");
-    if !file.exists() {
+    let Some(file) = beside("stock-tracing")? else {
         return Ok(None);
-    }
+    };
     let harness = &stage.harness;
     let program = Program::new(
         &file,
