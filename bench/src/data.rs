@@ -82,6 +82,8 @@ pub async fn fill(database: &Database, size: Size) -> Result<()> {
             "{numbers}",
             &dialect.numbers(size.requests.max(MEMBERS).max(size.comments)),
         )
+        .replace("{timeline}", &dialect.timeline("n.n"))
+        .replace("{event}", &dialect.id("007", "n.n * 1024 + c.n"))
         .replace("{member_bytes}", &dialect.bytes("n.n"))
         .replace("{member}", &dialect.id("001", "n.n"))
         .replace("{request}", &dialect.id("002", "n.n"))
@@ -151,6 +153,17 @@ impl Dialect {
             );
         }
         format!("unhex(printf('019%09x7{kind}8000%012x', {number}, {number}))")
+    }
+
+    /// The name of a request's timeline.
+    fn timeline(self, number: &str) -> String {
+        let id = self.id("002", number);
+        if self.is_postgres {
+            return format!("'care:' || {id}::text");
+        }
+        let parts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)];
+        let parts = parts.map(|(first, length)| format!("substr(lower(hex({id})), {first}, {length})"));
+        format!("'care:' || {}", parts.join(" || '-' || "))
     }
 
     /// Bytes that differ.

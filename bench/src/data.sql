@@ -52,6 +52,22 @@ SELECT {comment}, r.id, CASE WHEN c.n % 2 = 0 THEN r.owner_id ELSE COALESCE(r.ca
 FROM bench_numbers n JOIN care_requests r ON r.id = {request}, bench_numbers c
 WHERE c.n BETWEEN 1 AND {comments} AND n.n <= {requests} ORDER BY n.n, c.n;
 
+-- Each comment is an event in its request's timeline. That it was one in its parties' feeds, too, is long ago.
+INSERT INTO events (id, kind, care_request_id, actor_id, subject_id, occurred_at, recorded_at)
+SELECT {event}, 'COMMENT_ADDED', o.care_request_id, o.author_id, o.id, o.created_at, o.created_at
+FROM bench_numbers n CROSS JOIN bench_numbers c JOIN comments o ON o.id = {comment}
+WHERE c.n BETWEEN 1 AND {comments} AND n.n BETWEEN 1 AND {requests} ORDER BY n.n, c.n;
+
+INSERT INTO streams (name, last_seq, floor_seq, last_recorded_at, access_version)
+SELECT {timeline}, {comments}, 0, r.created_at, 0
+FROM bench_numbers n JOIN care_requests r ON r.id = {request}
+WHERE {comments} > 0 AND n.n <= {requests} ORDER BY n.n;
+
+INSERT INTO stream_entries (stream, seq, event_id, level, access_version)
+SELECT {timeline}, c.n, {event}, 'NOTICE', 0
+FROM bench_numbers n, bench_numbers c
+WHERE c.n BETWEEN 1 AND {comments} AND n.n BETWEEN 1 AND {requests} ORDER BY n.n, c.n;
+
 DROP TABLE bench_cells;
 DROP TABLE bench_numbers;
 COMMIT;
