@@ -3,8 +3,8 @@
 //! sqlx asks a connection that comes back to its pool whether it still works: a round trip to Postgres and a task for
 //! each statement, which of a short one is as much as the statement itself. So some of Postgres's connections are kept
 //! out of the pool while they are in use again and again, and go back to it, to be asked, once a second. A statement
-//! holds one connection and nothing else, so nobody waits for somebody who waits; and where the pool has no more, writers
-//! are given those that rest.
+//! holds one connection and nothing else, so nobody waits for somebody who waits; and where the pool has no more, nothing is
+//! kept out of it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -112,10 +112,15 @@ impl Inner {
         self.pool.get_postgres_connection_pool()
     }
 
+    /// Whether the pool has no more, so that somebody may be waiting for what comes back to it.
+    fn is_used_up(&self) -> bool {
+        let pool = self.pool();
+        pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections()
+    }
+
     /// Gives the pool what rests, if it has no more.
     fn make_room(&self) {
-        let pool = self.pool();
-        if pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections() {
+        if self.is_used_up() {
             self.resting().clear();
         }
     }
@@ -144,7 +149,7 @@ impl Inner {
 
     /// Takes a connection back whose statement came to its end. Any other is dropped, and so goes to the pool.
     fn give_back(&self, mut out: Out) {
-        if out.since.elapsed() >= OUT_FOR || self.pool().is_closed() {
+        if out.since.elapsed() >= OUT_FOR || self.is_used_up() || self.pool().is_closed() {
             return;
         }
         out.used_at = Instant::now();

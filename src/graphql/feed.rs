@@ -7,11 +7,12 @@ use futures_util::{Stream as AsyncStream, stream};
 
 use super::at_hand::Write;
 use super::care_event::CareEvent;
-use super::connection::{Connection, ConnectionNode, PageArguments};
+use super::connection::{Connection, ConnectionNode};
 use super::error::{ApiError, UserError};
 use super::live::messages::{StreamCaughtUp, StreamEnded, StreamGap, StreamPosition};
 use super::live::{Plan, Told, turn};
 use super::outcome::Outcome;
+use super::page::PageArguments;
 use super::scope::{app, member, scope};
 use super::timeline::{self, cursor};
 use crate::domain;

@@ -14,8 +14,8 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned};
 use async_graphql_value::{ConstValue, Value};
 
-use super::connection::DEFAULT_PAGE;
 use super::error::Exceeded;
+use super::page::DEFAULT_PAGE;
 use crate::config::Limits;
 
 /// What a list without pages counts as.

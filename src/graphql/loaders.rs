@@ -16,8 +16,8 @@ use tokio::runtime::Handle;
 
 use super::batches::{InContext, Patience};
 use super::comment::Comment;
-use super::connection::{Lists, Page};
 use super::offer::Offer;
+use super::page::{Lists, Page};
 use crate::database::Database;
 use crate::domain::{self, Member, timeline};
 use crate::entity::among::is_among;

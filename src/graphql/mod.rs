@@ -22,6 +22,7 @@ pub mod messages;
 pub mod node;
 pub mod offer;
 pub mod outcome;
+pub mod page;
 pub mod plant;
 pub mod request;
 pub mod scalars;

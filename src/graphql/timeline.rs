@@ -3,8 +3,9 @@
 use async_graphql::Context;
 use sea_orm::PaginatorTrait as _;
 
-use super::connection::{Connection, ConnectionNode, PageArguments, wants_total};
+use super::connection::{Connection, ConnectionNode, wants_total};
 use super::error::ApiError;
+use super::page::PageArguments;
 use super::scope::app;
 use crate::domain;
 use crate::entity::stream_entry::Level;

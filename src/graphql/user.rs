@@ -7,9 +7,10 @@ use sea_orm::PaginatorTrait as _;
 
 use super::ahead::Ahead;
 use super::at_hand::can_be_written;
-use super::connection::{Connection, PageArguments, wants_total};
+use super::connection::{Connection, wants_total};
 use super::error::ApiError;
 use super::loaders::{AccountKey, UserKey};
+use super::page::PageArguments;
 use super::plant::Plant;
 use super::scalars::{DateTime, GlobalId as _};
 use super::scope::{app, loaded, scope};

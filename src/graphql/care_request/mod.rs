@@ -20,12 +20,13 @@ use super::ahead::{Ahead, is_a_row};
 use super::at_hand::AtHand;
 use super::care_event::CareEvent;
 use super::comment::Comment;
-use super::connection::{Connection, ConnectionNode, KeyedNode, PageArguments, wants_total};
+use super::connection::{Connection, ConnectionNode, KeyedNode, wants_total};
 use super::error::ApiError;
 use super::loaders::{
     AccessKey, CommentCountKey, CommentsKey, Observed, OfferCountKey, OffersKey, RequestKey, RequestPlantsKey,
 };
 use super::offer::Offer;
+use super::page::PageArguments;
 use super::plant::Plant;
 use super::scalars::{Date, DateTime, GlobalId as _};
 use super::scope::{app, loaded, scope};

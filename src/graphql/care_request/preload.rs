@@ -18,12 +18,13 @@ use crate::domain::policy::{Action, may};
 use crate::entity::{CareRequestId, UserId, comment, offer};
 use crate::graphql::ahead::{Ahead, Rows};
 use crate::graphql::comment::Comment;
-use crate::graphql::connection::{KeyedNode, Page, PageArguments};
+use crate::graphql::connection::KeyedNode;
 use crate::graphql::error::ApiError;
 use crate::graphql::loaders::{
     CommentCountKey, CommentsKey, Loaders, Observed, OfferCountKey, OffersKey, RequestPlantsKey, UserKey,
 };
 use crate::graphql::offer::Offer;
+use crate::graphql::page::{Page, PageArguments};
 use crate::graphql::scope::{app, loaded};
 
 /// Loads what `node`, the selection on each request, asks for, gives it to the requests, and says whether that is all

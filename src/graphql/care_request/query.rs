@@ -13,9 +13,10 @@ use crate::domain::values::{Cell, within};
 use crate::entity::by_place::ByPlace;
 use crate::entity::{CareRequestId, care_request};
 use crate::graphql::at_hand::is_alone;
-use crate::graphql::connection::{Connection, Page, PageArguments, wants_total};
+use crate::graphql::connection::{Connection, wants_total};
 use crate::graphql::error::ApiError;
 use crate::graphql::messages;
+use crate::graphql::page::{Page, PageArguments};
 use crate::graphql::scalars::{Date, GlobalId as _};
 use crate::graphql::scope::{app, member, scope};
 

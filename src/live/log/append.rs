@@ -1,0 +1,235 @@
+//! Appending: the end of every write.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel as _,
+    QueryFilter as _, Set,
+};
+use uuid::Uuid;
+
+use super::Entry;
+use crate::clock::Clock;
+use crate::entity::among::is_among;
+use crate::entity::event::EventKind;
+use crate::entity::stream_entry::Level;
+use crate::entity::{CareRequestId, EventId, PlantId, UserId, event, stream, stream_entry};
+use crate::live::Stream;
+
+/// Rows inserted in one statement; both databases limit its parameters.
+const ROWS_A_STATEMENT: usize = 500;
+
+/// A fact to be stored, and its places in streams.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its id, made by the clock.
+    pub id: EventId,
+    /// What happened.
+    pub kind: EventKind,
+    /// The request it is about.
+    pub care_request: Option<CareRequestId>,
+    /// The plant it is about.
+    pub plant: Option<PlantId>,
+    /// Who did it.
+    pub actor: Option<UserId>,
+    /// The row it tells of.
+    pub subject: Option<Uuid>,
+    /// When it happened by the client's clock, if not now.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// The W3C trace context of the mutation.
+    pub traceparent: Option<String>,
+    /// The streams it is put into, and how loud it is in each.
+    pub places: Vec<(Stream, Level)>,
+}
+
+/// What a transaction ends with.
+#[derive(Debug, Default)]
+pub struct Ending {
+    /// The events it collected.
+    pub events: Vec<NewEvent>,
+    /// The streams that are no longer readable by the same members as before.
+    pub access_changed: BTreeSet<Stream>,
+}
+
+/// An entry that was appended to a stream.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The stream.
+    pub stream: Stream,
+    /// The entry.
+    pub entry: Arc<Entry>,
+}
+
+/// Appends what a transaction collected: last in the transaction, and once.
+///
+/// Each stream's counter row is raised and so locked, in the order of the streams: entries commit in
+/// the order of their numbers, no number is skipped, and writers cannot deadlock. `recorded_at` is
+/// taken after the locks and never goes back in a stream.
+pub async fn append(
+    transaction: &DatabaseTransaction,
+    clock: &Clock,
+    ending: Ending,
+) -> Result<Vec<Appended>, DbErr> {
+    let Ending {
+        events,
+        access_changed,
+    } = ending;
+    let mut places: BTreeMap<Stream, Vec<(usize, Level)>> = BTreeMap::new();
+    for (number, event) in events.iter().enumerate() {
+        for (stream, level) in &event.places {
+            places.entry(*stream).or_default().push((number, *level));
+        }
+    }
+    for stream in &access_changed {
+        places.entry(*stream).or_default();
+    }
+    let raised = places
+        .iter()
+        .map(|(stream, added)| (*stream, added.len(), access_changed.contains(stream)))
+        .collect::<Vec<_>>();
+    let heads = raise(transaction, clock, &raised).await?;
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let newest = heads.values().map(|head| head.last_recorded_at).max();
+    let recorded_at = clock.now().max(newest.unwrap_or_default());
+    let names = places.keys().map(ToString::to_string);
+    stream::Entity::update_many()
+        .col_expr(stream::Column::LastRecordedAt, Expr::value(recorded_at))
+        .filter(is_among(
+            transaction.get_database_backend(),
+            stream::Column::Name,
+            names,
+        ))
+        .exec(transaction)
+        .await?;
+    let events: Vec<_> = events
+        .into_iter()
+        .map(|event| Arc::new(row(event, recorded_at)))
+        .collect();
+    let mut appended = Vec::new();
+    for (stream, added) in &places {
+        let head = heads.get(&stream.to_string()).ok_or(DbErr::RecordNotInserted)?;
+        let first = head.last_seq - signed(added.len()) + 1;
+        for (seq, (number, level)) in (first..).zip(added) {
+            let event = Arc::clone(&events[*number]);
+            let entry = Entry {
+                seq,
+                level: *level,
+                access_version: head.access_version,
+                event,
+            };
+            appended.push(Appended {
+                stream: *stream,
+                entry: Arc::new(entry),
+            });
+        }
+    }
+    store(transaction, &events, &appended).await?;
+    Ok(appended)
+}
+
+async fn store(
+    transaction: &DatabaseTransaction,
+    events: &[Arc<event::Model>],
+    appended: &[Appended],
+) -> Result<(), DbErr> {
+    for events in events.chunks(ROWS_A_STATEMENT) {
+        let rows = events
+            .iter()
+            .map(|event| event::Model::clone(event).into_active_model());
+        event::Entity::insert_many(rows)
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    for appended in appended.chunks(ROWS_A_STATEMENT) {
+        let rows = appended.iter().map(|Appended { stream, entry }| {
+            stream_entry::Model {
+                stream: stream.to_string(),
+                seq: entry.seq,
+                event_id: entry.event.id,
+                level: entry.level,
+                access_version: entry.access_version,
+            }
+            .into_active_model()
+        });
+        stream_entry::Entity::insert_many(rows)
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Adds to each of some streams, in their order, so many entries and, if its readers changed, raises its access version,
+/// making the stream if it is new. Gives the streams by their names.
+///
+/// The version is a time, so that no change is taken for another one that a restored backup has undone.
+async fn raise(
+    transaction: &DatabaseTransaction,
+    clock: &Clock,
+    streams: &[(Stream, usize, bool)],
+) -> Result<HashMap<String, stream::Model>, DbErr> {
+    // Not at the top: its `max` would hide the one of times.
+    use sea_orm::sea_query::{Alias, ExprTrait as _};
+    let now = clock.now();
+    let old = |column| Expr::col((stream::Entity, column));
+    let added = |column| Expr::col((Alias::new("excluded"), column));
+    let (before, changed) = (
+        || old(stream::Column::AccessVersion),
+        || added(stream::Column::AccessVersion),
+    );
+    let mut conflict = OnConflict::column(stream::Column::Name);
+    let last = old(stream::Column::LastSeq).add(added(stream::Column::LastSeq));
+    conflict.value(stream::Column::LastSeq, last);
+    conflict.value(
+        stream::Column::AccessVersion,
+        Expr::case(changed().eq(0), before())
+            .case(before().lt(changed()), changed())
+            .finally(before().add(1)),
+    );
+    let mut heads = HashMap::with_capacity(streams.len());
+    // One row after another is locked, in the order in which they are given.
+    for streams in streams.chunks(ROWS_A_STATEMENT) {
+        let fresh = streams.iter().map(|(stream, count, access_changed)| {
+            let version = if *access_changed {
+                now.timestamp_micros()
+            } else {
+                0
+            };
+            stream::ActiveModel {
+                name: Set(stream.to_string()),
+                last_seq: Set(signed(*count)),
+                floor_seq: Set(0),
+                last_recorded_at: Set(now),
+                access_version: Set(version),
+            }
+        });
+        let raised = stream::Entity::insert_many(fresh)
+            .on_conflict(conflict.clone())
+            .exec_with_returning(transaction)
+            .await?;
+        heads.extend(raised.into_iter().map(|head| (head.name.clone(), head)));
+    }
+    Ok(heads)
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn row(event: NewEvent, recorded_at: DateTime<Utc>) -> event::Model {
+    event::Model {
+        id: event.id,
+        kind: event.kind,
+        care_request_id: event.care_request,
+        plant_id: event.plant,
+        actor_id: event.actor,
+        subject_id: event.subject,
+        occurred_at: event.occurred_at.unwrap_or(recorded_at),
+        recorded_at,
+        traceparent: event.traceparent,
+    }
+}
