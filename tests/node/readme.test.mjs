@@ -181,7 +181,7 @@ suite('with demonstration data', () => {
       // The same twice is the same, not only alike.
       assert.equal(new Set(answers).size, 1, code);
     }
-    assert.match(outputs.join(''), /^plant_care_care_requests_total\{action="created"\} \d+$/m);
+    assert.match(outputs.join('\n'), /^plant_care_care_requests_total\{action="created"\} \d+$/m);
     [set.owner, set.caretaker, set.request, set.plant, set.cursor] = outputs[steps.length].split('\n');
   });
 
