@@ -1,7 +1,7 @@
 //! Acts of care: recorded once, told at once.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _};
+use sea_orm::EntityTrait as _;
 
 use super::care_request::find;
 use super::idempotency::Done;
@@ -83,7 +83,7 @@ pub async fn record(
                     created_at: write.now,
                 };
                 let id = record.id.0;
-                record.into_active_model().insert(write.transaction).await?;
+                write.insert(record).await?;
                 let event = write.record(&Happening {
                     plant: Some(new.plant),
                     subject: Some(id),

@@ -1,6 +1,6 @@
 //! Comments on care requests.
 
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, DbErr, IntoActiveModel as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, DbErr, QueryFilter as _};
 
 use super::care_request::find;
 use super::idempotency::Done;
@@ -13,49 +13,52 @@ use crate::database::Database;
 use crate::entity::event::EventKind;
 use crate::entity::{CareRequestId, CommentId, care_request, comment};
 
-/// Adds a comment of the viewer's.
+/// Adds a comment of the viewer's, and tells which if it was done now.
 pub async fn add(
     app: &App,
     viewer: &Member,
     request: CareRequestId,
     body: Text<4000>,
     keyed: Option<&Keyed>,
-) -> Result<Written, Error> {
-    app.write_once(
-        "addComment",
-        viewer,
-        keyed,
-        &(viewer, request, body),
-        |write, (viewer, request, body)| {
-            Box::pin(async move {
-                let request = find(write, viewer, *request, care_request::held).await?;
-                if !policy::may(Action::Comment, policy::member_standing(viewer, &request)) {
-                    return Err(Reason::NotAllowed.into());
-                }
-                let comment = comment::Model {
-                    id: CommentId(write.new_id()),
-                    care_request_id: request.id,
-                    author_id: viewer.id,
-                    body: body.as_ref().to_owned(),
-                    is_advice: false,
-                    created_at: write.now,
-                    version: 1,
-                };
-                let id = comment.id.0;
-                comment.into_active_model().insert(write.transaction).await?;
-                let event = write.record(&Happening {
-                    subject: Some(id),
-                    ..Happening::new(EventKind::CommentAdded, &request, Some(viewer.id))
-                });
-                Ok(Done {
-                    id,
-                    event: Some(event),
-                    timeline: Some(request.id),
+) -> Result<(Written, Option<comment::Model>), Error> {
+    let comment = comment::Model {
+        id: CommentId(app.clock.new_id()),
+        care_request_id: request,
+        author_id: viewer.id,
+        body: body.into_string(),
+        is_advice: false,
+        created_at: app.clock.now(),
+        version: 1,
+    };
+    let written = app
+        .write_once(
+            "addComment",
+            viewer,
+            keyed,
+            &(viewer, &comment),
+            |write, (viewer, comment)| {
+                Box::pin(async move {
+                    let request = find(write, viewer, comment.care_request_id, care_request::held).await?;
+                    if !policy::may(Action::Comment, policy::member_standing(viewer, &request)) {
+                        return Err(Reason::NotAllowed.into());
+                    }
+                    let id = comment.id.0;
+                    write.insert(comment::Model::clone(comment)).await?;
+                    let event = write.record(&Happening {
+                        subject: Some(id),
+                        ..Happening::new(EventKind::CommentAdded, &request, Some(viewer.id))
+                    });
+                    Ok(Done {
+                        id,
+                        event: Some(event),
+                        timeline: Some(request.id),
+                    })
                 })
-            })
-        },
-    )
-    .await
+            },
+        )
+        .await?;
+    let is_new = written.is_new;
+    Ok((written, is_new.then_some(comment)))
 }
 
 /// A comment that the viewer may see.

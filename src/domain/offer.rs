@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Set, SqlErr,
+    ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Set, SqlErr,
 };
 
 use super::care_request::state::{self, Step};
@@ -58,12 +58,7 @@ pub async fn send(
                     created_at: write.now,
                     version: 1,
                 };
-                offer
-                    .clone()
-                    .into_active_model()
-                    .insert(write.transaction)
-                    .await
-                    .map_err(already_offered)?;
+                write.insert(offer.clone()).await.map_err(already_offered)?;
                 let event = happened(write, EventKind::OfferReceived, &request, &offer, Some(viewer.id));
                 Ok(Done {
                     id: offer.id.0,
@@ -250,7 +245,7 @@ async fn assign(
         began_event_id: event,
         ended_event_id: None,
     };
-    assignment.into_active_model().insert(write.transaction).await?;
+    write.insert(assignment).await?;
     Ok(event)
 }
 

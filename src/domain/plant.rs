@@ -1,6 +1,6 @@
 //! Plants.
 
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, DbErr, IntoActiveModel as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, DbErr, QueryFilter as _};
 
 use super::values::Text;
 use super::{Error, Member};
@@ -34,11 +34,7 @@ pub async fn create(app: &App, viewer: &Member, new: NewPlant) -> Result<plant::
     };
     app.write("create_plant", &plant, |write, plant| {
         Box::pin(async move {
-            plant
-                .clone()
-                .into_active_model()
-                .insert(write.transaction)
-                .await?;
+            write.insert(plant.clone()).await?;
             Ok(())
         })
     })

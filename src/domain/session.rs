@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, LockType};
-use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
-    QuerySelect as _,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::values::{Email, Password};
 use super::{Error, Member, Reason};
@@ -54,7 +51,7 @@ pub async fn login(app: &App, from: IpAddr, email: &Email, password: &str) -> Re
     let (opened, row) = open(app, user, family);
     app.write("login", &row, |write, row| {
         Box::pin(async move {
-            row.clone().into_active_model().insert(write.transaction).await?;
+            write.insert(row.clone()).await?;
             Ok(())
         })
     })
@@ -99,7 +96,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
                     return Ok(None);
                 }
                 let (opened, row) = open(app, member, used.family);
-                row.into_active_model().insert(write.transaction).await?;
+                write.insert(row).await?;
                 Ok(Some(opened))
             })
         })

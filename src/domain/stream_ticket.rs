@@ -2,9 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::{Error, Member};
 use crate::app::App;
@@ -40,7 +38,7 @@ pub async fn create(app: &App, viewer: &Member) -> Result<Ticket, Error> {
     };
     app.write("create_stream_ticket", &row, |write, row| {
         Box::pin(async move {
-            row.clone().into_active_model().insert(write.transaction).await?;
+            write.insert(row.clone()).await?;
             Ok(())
         })
     })

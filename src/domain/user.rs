@@ -3,10 +3,7 @@
 use std::net::IpAddr;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
-    SqlErr,
-};
+use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, SqlErr};
 
 use super::session::{self, Opened};
 use super::values::{Email, Password, Text, Timezone};
@@ -64,12 +61,8 @@ pub async fn register(app: &App, new: NewUser) -> Result<Opened, Error> {
     let (opened, row) = session::open(app, user.clone(), FamilyId(app.clock.new_id()));
     app.write("register", &(user, row), |write, (user, row)| {
         Box::pin(async move {
-            user.clone()
-                .into_active_model()
-                .insert(write.transaction)
-                .await
-                .map_err(taken)?;
-            row.clone().into_active_model().insert(write.transaction).await?;
+            write.insert(user.clone()).await.map_err(taken)?;
+            write.insert(row.clone()).await?;
             Ok(())
         })
     })

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel};
 use uuid::Uuid;
 
 use super::Error;
@@ -72,6 +72,22 @@ impl Write<'_> {
     /// A new id.
     pub fn new_id(&self) -> Uuid {
         self.clock.new_id()
+    }
+
+    /// Inserts a row.
+    pub async fn insert<R>(&self, row: impl IntoActiveModel<R>) -> Result<(), DbErr>
+    where
+        R: ActiveModelTrait,
+    {
+        // What was given is what is stored: nothing is asked back.
+        let inserted = R::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.transaction)
+            .await?;
+        if inserted == 1 {
+            Ok(())
+        } else {
+            Err(DbErr::RecordNotInserted)
+        }
     }
 
     /// Has the write end with this event. It goes to the request's timeline, unless it is about an

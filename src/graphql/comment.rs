@@ -135,6 +135,13 @@ impl CommentMutation {
             let keyed = keyed(input.idempotency_key.as_deref(), &input)?;
             domain::comment::add(app(context), viewer, id, body, keyed.as_ref()).await
         };
-        Ok(CommentPayload(Outcome::of(context, added.await)?))
+        let Outcome { done, user_errors } = Outcome::of(context, added.await)?;
+        let (done, comment) = done.unzip();
+        if let Some(comment) = comment.flatten() {
+            // What was stored need not be read.
+            let loaders = loaded(context);
+            loaders.feed_one(CommentKey(comment.id), Arc::new(comment)).await;
+        }
+        Ok(CommentPayload(Outcome { done, user_errors }))
     }
 }

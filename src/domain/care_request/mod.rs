@@ -132,11 +132,7 @@ pub async fn create(
                     }
                     take_plants(write, viewer.id, new).await?;
                     let request = row(write, viewer.id, new);
-                    request
-                        .clone()
-                        .into_active_model()
-                        .insert(write.transaction)
-                        .await?;
+                    write.insert(request.clone()).await?;
                     let links = new.plants.iter().zip(0..).map(|(plant, position)| {
                         care_request_plant::Model {
                             care_request_id: request.id,

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{
+    Alias, CommonTableExpression, Expr, OnConflict, SubQueryStatement, UpdateStatement, WithClause,
+};
 use sea_orm::{
-    ConnectionTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel as _,
-    QueryFilter as _, Set,
+    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, EntityTrait as _,
+    IntoActiveModel as _, QueryFilter as _, QueryTrait as _, Set,
 };
 use uuid::Uuid;
 
 use super::Entry;
 use crate::clock::Clock;
-use crate::entity::among::is_among;
 use crate::entity::event::EventKind;
 use crate::entity::stream_entry::Level;
 use crate::entity::{CareRequestId, EventId, PlantId, UserId, event, stream, stream_entry};
@@ -44,6 +45,9 @@ pub struct NewEvent {
     /// The streams it is put into, and how loud it is in each.
     pub places: Vec<(Stream, Level)>,
 }
+
+/// By stream, in their order: which events it gets, by number, and how loud each is there.
+type Places = BTreeMap<Stream, Vec<(usize, Level)>>;
 
 /// What a transaction ends with.
 #[derive(Debug, Default)]
@@ -77,7 +81,7 @@ pub async fn append(
         events,
         access_changed,
     } = ending;
-    let mut places: BTreeMap<Stream, Vec<(usize, Level)>> = BTreeMap::new();
+    let mut places = Places::new();
     for (number, event) in events.iter().enumerate() {
         for (stream, level) in &event.places {
             places.entry(*stream).or_default().push((number, *level));
@@ -86,26 +90,12 @@ pub async fn append(
     for stream in &access_changed {
         places.entry(*stream).or_default();
     }
-    let raised = places
-        .iter()
-        .map(|(stream, added)| (*stream, added.len(), access_changed.contains(stream)))
-        .collect::<Vec<_>>();
-    let heads = raise(transaction, clock, &raised).await?;
+    let heads = raise(transaction, clock, &places, &access_changed).await?;
     if events.is_empty() {
         return Ok(Vec::new());
     }
     let newest = heads.values().map(|head| head.last_recorded_at).max();
     let recorded_at = clock.now().max(newest.unwrap_or_default());
-    let names = places.keys().map(ToString::to_string);
-    stream::Entity::update_many()
-        .col_expr(stream::Column::LastRecordedAt, Expr::value(recorded_at))
-        .filter(is_among(
-            transaction.get_database_backend(),
-            stream::Column::Name,
-            names,
-        ))
-        .exec(transaction)
-        .await?;
     let events: Vec<_> = events
         .into_iter()
         .map(|event| Arc::new(row(event, recorded_at)))
@@ -128,24 +118,36 @@ pub async fn append(
             });
         }
     }
-    store(transaction, &events, &appended).await?;
+    let told = told(&places, recorded_at);
+    store(transaction, told, &events, &appended).await?;
     Ok(appended)
 }
 
+/// Notes in the streams when they were told something last.
+fn told(streams: &Places, recorded_at: DateTime<Utc>) -> UpdateStatement {
+    let names = streams.keys().map(ToString::to_string);
+    // A list and no array: of so many names Postgres knows how many rows they are, and keeps its plan.
+    stream::Entity::update_many()
+        .col_expr(stream::Column::LastRecordedAt, Expr::value(recorded_at))
+        .filter(stream::Column::Name.is_in(names))
+        .into_query()
+}
+
+/// Stores events and entries. All of it is one statement where the database can and it is not too much for one: while
+/// it is under way nobody else writes to these streams.
 async fn store(
     transaction: &DatabaseTransaction,
+    told: UpdateStatement,
     events: &[Arc<event::Model>],
     appended: &[Appended],
 ) -> Result<(), DbErr> {
-    for events in events.chunks(ROWS_A_STATEMENT) {
+    let happened = events.chunks(ROWS_A_STATEMENT).map(|events| {
         let rows = events
             .iter()
             .map(|event| event::Model::clone(event).into_active_model());
-        event::Entity::insert_many(rows)
-            .exec_without_returning(transaction)
-            .await?;
-    }
-    for appended in appended.chunks(ROWS_A_STATEMENT) {
+        event::Entity::insert_many(rows).into_query()
+    });
+    let entries = appended.chunks(ROWS_A_STATEMENT).map(|appended| {
         let rows = appended.iter().map(|Appended { stream, entry }| {
             stream_entry::Model {
                 stream: stream.to_string(),
@@ -156,24 +158,44 @@ async fn store(
             }
             .into_active_model()
         });
-        stream_entry::Entity::insert_many(rows)
-            .exec_without_returning(transaction)
-            .await?;
+        stream_entry::Entity::insert_many(rows).into_query()
+    });
+    let mut inserts: Vec<_> = happened.chain(entries).collect();
+    let is_postgres = transaction.get_database_backend() == DbBackend::Postgres;
+    if let [happened, entries] = inserts.as_mut_slice()
+        && is_postgres
+    {
+        let part = |name, statement: SubQueryStatement| {
+            CommonTableExpression::new()
+                .table_name(Alias::new(name))
+                .query(statement)
+                .to_owned()
+        };
+        let mut parts = WithClause::new();
+        parts.cte(part("told", told.into()));
+        parts.cte(part("happened", std::mem::take(happened).into()));
+        transaction.execute(entries.with_cte(parts)).await?;
+        return Ok(());
+    }
+    transaction.execute(&told).await?;
+    for insert in &inserts {
+        transaction.execute(insert).await?;
     }
     Ok(())
 }
 
-/// Adds to each of some streams, in their order, so many entries and, if its readers changed, raises its access version,
-/// making the stream if it is new. Gives the streams by their names.
+/// Adds to each of some streams, in their order, as many entries as it is given and, if its readers changed, raises its
+/// access version, making the stream if it is new. Gives the streams by their names.
 ///
 /// The version is a time, so that no change is taken for another one that a restored backup has undone.
 async fn raise(
     transaction: &DatabaseTransaction,
     clock: &Clock,
-    streams: &[(Stream, usize, bool)],
+    streams: &Places,
+    access_changed: &BTreeSet<Stream>,
 ) -> Result<HashMap<String, stream::Model>, DbErr> {
     // Not at the top: its `max` would hide the one of times.
-    use sea_orm::sea_query::{Alias, ExprTrait as _};
+    use sea_orm::sea_query::ExprTrait as _;
     let now = clock.now();
     let old = |column| Expr::col((stream::Entity, column));
     let added = |column| Expr::col((Alias::new("excluded"), column));
@@ -192,16 +214,17 @@ async fn raise(
     );
     let mut heads = HashMap::with_capacity(streams.len());
     // One row after another is locked, in the order in which they are given.
-    for streams in streams.chunks(ROWS_A_STATEMENT) {
-        let fresh = streams.iter().map(|(stream, count, access_changed)| {
-            let version = if *access_changed {
+    let mut streams = streams.iter().peekable();
+    while streams.peek().is_some() {
+        let fresh = streams.by_ref().take(ROWS_A_STATEMENT).map(|(stream, added)| {
+            let version = if access_changed.contains(stream) {
                 now.timestamp_micros()
             } else {
                 0
             };
             stream::ActiveModel {
                 name: Set(stream.to_string()),
-                last_seq: Set(signed(*count)),
+                last_seq: Set(signed(added.len())),
                 floor_seq: Set(0),
                 last_recorded_at: Set(now),
                 access_version: Set(version),
