@@ -37,7 +37,7 @@ macro_rules! read_by_place {
                 let mut places = first..;
                 let mut next = || places.next().unwrap_or(usize::MAX);
                 // Expressions of a struct are evaluated as they are written.
-                Ok(Self { $($column: row.try_get_by_index(next())?),* })
+                Ok(Self { $($column: $crate::entity::stored::stored(row, next())?),* })
             }
         }
     };

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use super::by_place::read_by_place;
+use super::stored::stored_by_name;
 use super::{CareRecordId, CareRequestId, PlantId, UserId};
 
 /// One act of care. Written once, never changed.
@@ -33,6 +34,8 @@ read_by_place!(
     occurred_at,
     created_at
 );
+
+stored_by_name!(TaskKind);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Cond, Expr, ExprTrait as _, LockType, Query, SelectStatement};
 
 use super::by_place::read_by_place;
+use super::stored::stored_by_name;
 use super::{CareRequestId, UserId, assignment, offer};
 
 /// A request for care of some plants over some days.
@@ -55,6 +56,8 @@ read_by_place!(
     created_at,
     version
 );
+
+stored_by_name!(CareMode, CareRequestStatus);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use super::by_place::read_by_place;
+use super::stored::stored_by_name;
 use super::{CareRequestId, EventId, PlantId, UserId};
 
 /// A fact. Its free text lives in its noun's row (`subject_id`), never here.
@@ -38,6 +39,8 @@ read_by_place!(
     recorded_at,
     traceparent
 );
+
+stored_by_name!(EventKind);
 
 impl ActiveModelBehavior for ActiveModel {}
 

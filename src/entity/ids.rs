@@ -3,7 +3,11 @@
 //! All are UUIDv7: ordered by the time they were made, so that "newest first" is the order of the key.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sqlx::error::BoxDynError;
+use sea_orm::sqlx::postgres::PgValueRef;
 use sea_orm::{DbErr, TryFromU64};
+
+use super::stored::Stored;
 
 macro_rules! id {
     ($(#[$doc:meta] $name:ident;)*) => {$(
@@ -15,6 +19,12 @@ macro_rules! id {
         impl TryFromU64 for $name {
             fn try_from_u64(_: u64) -> Result<Self, DbErr> {
                 Err(DbErr::ConvertFromU64(stringify!($name)))
+            }
+        }
+
+        impl Stored for $name {
+            fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+                Uuid::decode(value).map(Self)
             }
         }
 

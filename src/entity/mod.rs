@@ -25,6 +25,7 @@ pub mod offer;
 pub mod plant;
 pub mod read_cursor;
 pub mod session;
+pub mod stored;
 pub mod stream;
 pub mod stream_entry;
 pub mod stream_ticket;

@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Cond, Query};
 
 use super::by_place::read_by_place;
+use super::stored::stored_by_name;
 use super::{CareRequestId, OfferId, UserId, care_request};
 
 /// An offer; a member has at most one that is `SENT` for a request.
@@ -30,6 +31,8 @@ read_by_place!(
     created_at,
     version
 );
+
+stored_by_name!(OfferStatus);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Cond, Query};
 
 use super::by_place::read_by_place;
+use super::stored::stored_by_name;
 use super::{PlantId, UserId, care_request, care_request_plant};
 
 /// A plant of a member.
@@ -32,6 +33,8 @@ read_by_place!(
     created_at,
     version
 );
+
+stored_by_name!(PlantStatus);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 
 use super::UserId;
 use super::by_place::read_by_place;
+use super::stored::stored_by_name;
 
 /// A member. The e-mail address is sealed with the member's own data key and found by a keyed
 /// blind index; destroying `data_key_wrapped` erases it.
@@ -51,6 +52,8 @@ read_by_place!(
     created_at,
     version
 );
+
+stored_by_name!(Role, BotanistStatus, UserStatus, Locale);
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -22,6 +22,7 @@ use crate::database::Database;
 use crate::domain::{self, Member, timeline};
 use crate::entity::among::is_among;
 use crate::entity::by_place::{ByPlace, ReadByPlace};
+use crate::entity::stored::stored;
 use crate::entity::{
     CareRecordId, CareRequestId, CommentId, EventId, OfferId, PlantId, UserId, care_record, care_request,
     care_request_plant, comment, event, offer, plant, stream_entry, user,
@@ -176,7 +177,7 @@ struct PlantOf(CareRequestId, plant::Model);
 
 impl FromQueryResult for PlantOf {
     fn from_query_result(row: &QueryResult, _prefix: &str) -> Result<Self, DbErr> {
-        Ok(Self(row.try_get_by_index(0)?, plant::Model::read(row, 1)?))
+        Ok(Self(stored(row, 0)?, plant::Model::read(row, 1)?))
     }
 }
 

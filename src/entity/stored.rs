@@ -1,0 +1,78 @@
+//! Values as the databases give them.
+//!
+//! SeaORM asks sqlx for each value of a row, which compares its type with the one that is wanted before it reads it. Of
+//! Postgres's rows that takes longer than the reading, and a column has the type that the migrations gave it: so there a
+//! value is read as what it is known to be. What does not fit is an error still, by its length or its form.
+
+use sea_orm::sqlx::error::BoxDynError;
+use sea_orm::sqlx::postgres::PgValueRef;
+use sea_orm::sqlx::{Decode, Postgres, Row as _, ValueRef as _};
+use sea_orm::{ActiveEnum, DbErr, QueryResult, RuntimeErr, TryGetable, sqlx};
+use uuid::Uuid;
+
+/// A value of a column.
+pub trait Stored: TryGetable {
+    /// Reads it as Postgres has sent it.
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError>;
+}
+
+/// The value at a place of a row.
+pub fn stored<T: Stored>(row: &QueryResult, place: usize) -> Result<T, DbErr> {
+    let Some(row) = row.try_as_pg_row() else {
+        return row.try_get_by_index(place);
+    };
+    let value = row.try_get_raw(place);
+    value
+        .and_then(|value| {
+            T::decode(value).map_err(|source| sqlx::Error::ColumnDecode {
+                index: place.to_string(),
+                source,
+            })
+        })
+        .map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
+}
+
+/// Reads an enum by the name that is stored of it.
+pub fn named<E: ActiveEnum<Value = String>>(value: PgValueRef<'_>) -> Result<E, BoxDynError> {
+    let name = <String as Decode<'_, Postgres>>::decode(value)?;
+    Ok(E::try_from_value(&name)?)
+}
+
+impl<T> Stored for Option<T>
+where
+    T: Stored,
+    Self: TryGetable,
+{
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        if value.is_null() {
+            return Ok(None);
+        }
+        T::decode(value).map(Some)
+    }
+}
+
+macro_rules! as_sqlx_reads_it {
+    ($($plain:ty)*) => {$(
+        impl Stored for $plain {
+            fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+                <$plain as Decode<'_, Postgres>>::decode(value)
+            }
+        }
+    )*};
+}
+
+as_sqlx_reads_it!(String bool i32 i64 Vec<u8> Uuid sea_orm::prelude::Date sea_orm::prelude::DateTimeUtc);
+
+/// Says of enums that they are stored by their names.
+macro_rules! stored_by_name {
+    ($($name:ident),*) => {$(
+        impl $crate::entity::stored::Stored for $name {
+            fn decode(
+                value: sea_orm::sqlx::postgres::PgValueRef<'_>,
+            ) -> Result<Self, sea_orm::sqlx::error::BoxDynError> {
+                $crate::entity::stored::named(value)
+            }
+        }
+    )*};
+}
+pub(crate) use stored_by_name;
