@@ -65,8 +65,8 @@ impl Comment {
     }
 
     /// What it says.
-    fn body(&self) -> &str {
-        &self.0.body
+    fn body(&self) -> AtHand<&str> {
+        AtHand::new(&self.0.body)
     }
 
     /// Whether it is advice, because the server knows that its author is a verified botanist.
@@ -75,8 +75,8 @@ impl Comment {
     }
 
     /// When it was written.
-    fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+    fn created_at(&self) -> AtHand<DateTime> {
+        AtHand::new(DateTime(self.0.created_at))
     }
 }
 

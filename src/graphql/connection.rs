@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Context, ContextSelectionSet, Object, OutputType, SimpleObject, TypeName};
+use async_graphql::{Context, ContextSelectionSet, Object, OutputType, TypeName};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::at_hand::{AtHand, Write, can_be_written, write_object};
 use super::error::ApiError;
 use super::page::Page;
+use crate::live::Cursor;
 
 /// What can be an entry of a connection.
 pub trait ConnectionNode: OutputType + Write + 'static {
@@ -27,10 +28,28 @@ pub trait KeyedNode: ConnectionNode {
     fn key(&self) -> Uuid;
 }
 
-fn encode<N: KeyedNode>(key: Uuid) -> String {
-    let mut bytes = vec![b'k', N::MARK];
-    bytes.extend_from_slice(key.as_bytes());
-    URL_SAFE_NO_PAD.encode(bytes)
+/// The place of an entry in its list.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// In a list that is ordered by key: the list's mark and the key.
+    Key(u8, Uuid),
+    /// In a stream.
+    Stream(Cursor),
+}
+
+impl Place {
+    /// As clients are told it. Most of them do not ask.
+    fn encode(self) -> String {
+        match self {
+            Self::Key(mark, key) => {
+                let mut bytes = [b'k'; 18];
+                bytes[1] = mark;
+                bytes[2..].copy_from_slice(key.as_bytes());
+                URL_SAFE_NO_PAD.encode(bytes)
+            }
+            Self::Stream(cursor) => cursor.encode(),
+        }
+    }
 }
 
 pub(super) fn decode<N: KeyedNode>(cursor: &str) -> Result<Uuid, ApiError> {
@@ -56,23 +75,42 @@ pub struct Connection<N: ConnectionNode> {
 }
 
 /// Where a page stands in its list.
-#[derive(Clone, Debug, Default, SimpleObject)]
 pub struct PageInfo {
+    has_previous_page: bool,
+    has_next_page: bool,
+    start: Option<Place>,
+    end: Option<Place>,
+}
+
+/// Where a page stands in its list.
+#[Object]
+impl PageInfo {
     /// Whether there are entries before this page.
-    pub has_previous_page: bool,
+    fn has_previous_page(&self) -> bool {
+        self.has_previous_page
+    }
+
     /// Whether there are entries after this page.
-    pub has_next_page: bool,
+    fn has_next_page(&self) -> bool {
+        self.has_next_page
+    }
+
     /// The cursor of the first entry; null in an empty page.
-    pub start_cursor: Option<String>,
+    fn start_cursor(&self) -> Option<String> {
+        self.start.map(Place::encode)
+    }
+
     /// The cursor of the last entry. In an empty page of a timeline or feed it is the position that was read, so
     /// that a subscription can go on from it; null in an empty page of another list.
-    pub end_cursor: Option<String>,
+    fn end_cursor(&self) -> Option<String> {
+        self.end.map(Place::encode)
+    }
 }
 
 impl<N: ConnectionNode> Connection<N> {
     /// A page of entries with their cursors.
     pub fn new(
-        entries: Vec<(String, N)>,
+        entries: Vec<(Place, N)>,
         has_previous_page: bool,
         has_next_page: bool,
         total_count: i64,
@@ -80,12 +118,12 @@ impl<N: ConnectionNode> Connection<N> {
         let page_info = PageInfo {
             has_previous_page,
             has_next_page,
-            start_cursor: entries.first().map(|(cursor, _)| cursor.clone()),
-            end_cursor: entries.last().map(|(cursor, _)| cursor.clone()),
+            start: entries.first().map(|(place, _)| *place),
+            end: entries.last().map(|(place, _)| *place),
         };
         let edges = entries
             .into_iter()
-            .map(|(cursor, node)| Edge { cursor, node })
+            .map(|(place, node)| Edge { place, node })
             .collect();
         Self {
             edges,
@@ -108,8 +146,8 @@ impl<N: ConnectionNode> Connection<N> {
 
     /// Says where an empty page ends.
     #[must_use]
-    pub fn ending_at(mut self, position: String) -> Self {
-        self.page_info.end_cursor.get_or_insert(position);
+    pub fn ending_at(mut self, position: Cursor) -> Self {
+        self.page_info.end.get_or_insert(Place::Stream(position));
         self
     }
 }
@@ -129,7 +167,7 @@ impl<N: KeyedNode> Connection<N> {
         };
         let entries = rows
             .into_iter()
-            .map(|node| (encode::<N>(node.key()), node))
+            .map(|node| (Place::Key(N::MARK, node.key()), node))
             .collect();
         Self::new(entries, previous, next, total_count)
     }
@@ -167,7 +205,7 @@ impl<N: ConnectionNode> Connection<N> {
 
 /// An entry of a list and its place there.
 pub struct Edge<N> {
-    cursor: String,
+    place: Place,
     node: N,
 }
 
@@ -181,8 +219,8 @@ impl<N: ConnectionNode> TypeName for Edge<N> {
 #[Object(name_type)]
 impl<N: ConnectionNode> Edge<N> {
     /// The place, for `after` and `before`.
-    fn cursor(&self) -> &str {
-        &self.cursor
+    fn cursor(&self) -> String {
+        self.place.encode()
     }
 
     /// The entry.

@@ -68,7 +68,8 @@ pub fn write_value(json: &mut Vec<u8>, value: &Value) {
     }
 }
 
-fn write_plain<T: serde::Serialize + ?Sized>(json: &mut Vec<u8>, value: &T) {
+/// Writes what is no value of GraphQL's as JSON.
+pub fn write_plain<T: serde::Serialize + ?Sized>(json: &mut Vec<u8>, value: &T) {
     // Writing to memory does not fail, and no number of GraphQL is without a form in JSON.
     drop(serde_json::to_writer(json, value));
 }

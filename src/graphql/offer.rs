@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::ahead::{Ahead, is_a_row};
 use super::at_hand::AtHand;
+use super::at_hand::leaves::names_can_be_written;
 use super::care_request::{CareRequest, CareRequestPayload};
 use super::connection::{ConnectionNode, KeyedNode};
 use super::error::{ApiError, UserError};
@@ -34,6 +35,8 @@ pub enum OfferStatus {
     /// The request expired.
     Expired,
 }
+
+names_can_be_written!(OfferStatus);
 
 /// An offer to take on a care request.
 pub struct Offer(pub Arc<offer::Model>, pub Ahead);
@@ -81,18 +84,18 @@ impl Offer {
     }
 
     /// What she says to the owner.
-    fn message(&self) -> Option<&str> {
-        self.0.message.as_deref()
+    fn message(&self) -> AtHand<Option<&str>> {
+        AtHand::new(self.0.message.as_deref())
     }
 
     /// Its state.
-    fn status(&self) -> OfferStatus {
-        self.0.status.into()
+    fn status(&self) -> AtHand<OfferStatus> {
+        AtHand::new(self.0.status.into())
     }
 
     /// When it was sent.
-    fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+    fn created_at(&self) -> AtHand<DateTime> {
+        AtHand::new(DateTime(self.0.created_at))
     }
 }
 

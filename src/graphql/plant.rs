@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::ahead::{Ahead, is_a_row};
 use super::at_hand::AtHand;
+use super::at_hand::leaves::names_can_be_written;
 use super::connection::{ConnectionNode, KeyedNode};
 use super::error::{ApiError, UserError};
 use super::loaders::{CaredForKey, PlantKey};
@@ -32,6 +33,8 @@ pub enum PlantStatus {
     /// It has another owner now.
     GivenAway,
 }
+
+names_can_be_written!(PlantStatus);
 
 /// A plant of a member.
 pub struct Plant(pub Arc<plant::Model>, pub Ahead);
@@ -67,18 +70,18 @@ impl Plant {
     }
 
     /// What its owner calls it.
-    fn name(&self) -> &str {
-        &self.0.name
+    fn name(&self) -> AtHand<&str> {
+        AtHand::new(&self.0.name)
     }
 
     /// Its species, in its owner's words.
-    fn species_text(&self) -> Option<&str> {
-        self.0.species_text.as_deref()
+    fn species_text(&self) -> AtHand<Option<&str>> {
+        AtHand::new(self.0.species_text.as_deref())
     }
 
     /// What became of it.
-    fn status(&self) -> PlantStatus {
-        self.0.status.into()
+    fn status(&self) -> AtHand<PlantStatus> {
+        AtHand::new(self.0.status.into())
     }
 
     /// Whose it is.
@@ -99,8 +102,8 @@ impl Plant {
     }
 
     /// When its owner added it.
-    fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+    fn created_at(&self) -> AtHand<DateTime> {
+        AtHand::new(DateTime(self.0.created_at))
     }
 }
 

@@ -3,7 +3,7 @@
 use async_graphql::Context;
 use sea_orm::PaginatorTrait as _;
 
-use super::connection::{Connection, ConnectionNode, wants_total};
+use super::connection::{Connection, ConnectionNode, Place, wants_total};
 use super::error::ApiError;
 use super::page::PageArguments;
 use super::scope::app;
@@ -29,7 +29,7 @@ impl StreamPage {
         let entries = self
             .entries
             .into_iter()
-            .filter_map(|(cursor, entry)| Some((cursor.encode(), node(entry)?)))
+            .filter_map(|(cursor, entry)| Some((Place::Stream(cursor), node(entry)?)))
             .collect();
         Connection::new(
             entries,
@@ -37,7 +37,7 @@ impl StreamPage {
             self.has_next_page,
             self.total_count,
         )
-        .ending_at(self.position.encode())
+        .ending_at(self.position)
     }
 }
 

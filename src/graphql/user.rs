@@ -6,7 +6,8 @@ use async_graphql::{Context, Enum, ID, Object};
 use sea_orm::PaginatorTrait as _;
 
 use super::ahead::Ahead;
-use super::at_hand::can_be_written;
+use super::at_hand::leaves::names_can_be_written;
+use super::at_hand::{AtHand, can_be_written};
 use super::connection::{Connection, wants_total};
 use super::error::ApiError;
 use super::loaders::{AccountKey, UserKey};
@@ -52,6 +53,8 @@ pub enum BotanistStatus {
     /// It was checked and taken back.
     Revoked,
 }
+
+names_can_be_written!(BotanistStatus);
 
 /// A member, as the viewer or as somebody else sees her.
 pub struct User {
@@ -137,13 +140,13 @@ impl User {
     }
 
     /// The name she goes by.
-    fn display_name(&self) -> &str {
-        &self.profile.display_name
+    fn display_name(&self) -> AtHand<&str> {
+        AtHand::new(&self.profile.display_name)
     }
 
     /// Whether she was checked to be a botanist.
-    fn botanist_status(&self) -> BotanistStatus {
-        self.profile.botanist_status.into()
+    fn botanist_status(&self) -> AtHand<BotanistStatus> {
+        AtHand::new(self.profile.botanist_status.into())
     }
 
     /// Her e-mail address; only she sees it.
@@ -178,8 +181,8 @@ impl User {
     }
 
     /// When she became a member.
-    fn created_at(&self) -> DateTime {
-        DateTime(self.profile.created_at)
+    fn created_at(&self) -> AtHand<DateTime> {
+        AtHand::new(DateTime(self.profile.created_at))
     }
 
     /// Her plants, oldest first; only she sees them as a list.

@@ -7,6 +7,7 @@
 //! resolver waits or fails after all, the text is thrown away and the page is resolved as any other, so that an answer
 //! is the same either way.
 
+pub mod leaves;
 mod writer;
 
 use std::borrow::Cow;
@@ -94,7 +95,7 @@ impl<T: Write> Write for Option<T> {
     }
 }
 
-impl<T: Write> Write for &T {
+impl<T: Write + ?Sized> Write for &T {
     fn write(&self, context: &ContextSelectionSet<'_>) {
         T::write(self, context);
     }

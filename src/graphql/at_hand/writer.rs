@@ -108,7 +108,12 @@ pub(super) fn is_expected(context: &ContextSelectionSet<'_>) -> bool {
 
 /// Writes bytes of JSON.
 pub(super) fn push(bytes: &[u8]) {
-    with(|writer| writer.json.extend_from_slice(bytes));
+    json(|text| text.extend_from_slice(bytes));
+}
+
+/// Writes JSON.
+pub(super) fn json(write: impl FnOnce(&mut Vec<u8>)) {
+    with(|writer| write(&mut writer.json));
 }
 
 fn with(work: impl FnOnce(&mut Writer)) {
@@ -205,8 +210,8 @@ fn field<T: ContainerType>(
         writer.json.extend_from_slice(key.as_bytes());
         writer.json.extend_from_slice(b"\":");
         length = writer.json.len();
-        writer.expected = (!inner.items.is_empty()).then(|| address(inner));
-        began = (writer.closely && writer.expected.is_some()).then(Instant::now);
+        writer.expected = Some(address(inner));
+        began = (writer.closely && !inner.items.is_empty()).then(Instant::now);
     });
     if stopped {
         return None;

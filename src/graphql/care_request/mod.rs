@@ -18,6 +18,7 @@ pub use self::query::{CareRequestQuery, NearInput};
 pub use self::subscription::CareRequestSubscription;
 use super::ahead::{Ahead, is_a_row};
 use super::at_hand::AtHand;
+use super::at_hand::leaves::names_can_be_written;
 use super::care_event::CareEvent;
 use super::comment::Comment;
 use super::connection::{Connection, ConnectionNode, KeyedNode, wants_total};
@@ -80,6 +81,8 @@ pub enum CareRole {
     Caretaker,
 }
 
+names_can_be_written!(CareMode, CareRequestStatus);
+
 /// A care request that the viewer may see.
 #[derive(Clone)]
 pub struct CareRequest(pub Arc<care_request::Model>, pub Ahead);
@@ -134,13 +137,13 @@ impl CareRequest {
     }
 
     /// What it is called.
-    fn title(&self) -> &str {
-        &self.0.title
+    fn title(&self) -> AtHand<&str> {
+        AtHand::new(&self.0.title)
     }
 
     /// Its state.
-    fn status(&self) -> CareRequestStatus {
-        self.0.status.into()
+    fn status(&self) -> AtHand<CareRequestStatus> {
+        AtHand::new(self.0.status.into())
     }
 
     /// Whether it was left by a caretaker and needs another soon.
@@ -149,8 +152,8 @@ impl CareRequest {
     }
 
     /// Where the plants are looked after.
-    fn mode(&self) -> CareMode {
-        self.0.mode.into()
+    fn mode(&self) -> AtHand<CareMode> {
+        AtHand::new(self.0.mode.into())
     }
 
     /// Whose plants they are.
@@ -183,23 +186,23 @@ impl CareRequest {
     }
 
     /// The first day.
-    fn starts_on(&self) -> Date {
-        Date(self.0.starts_on)
+    fn starts_on(&self) -> AtHand<Date> {
+        AtHand::new(Date(self.0.starts_on))
     }
 
     /// The last day.
-    fn ends_on(&self) -> Date {
-        Date(self.0.ends_on)
+    fn ends_on(&self) -> AtHand<Date> {
+        AtHand::new(Date(self.0.ends_on))
     }
 
     /// The IANA time zone of the days.
-    fn timezone(&self) -> &str {
-        &self.0.timezone
+    fn timezone(&self) -> AtHand<&str> {
+        AtHand::new(&self.0.timezone)
     }
 
     /// Roughly where: a geohash of six characters, about a kilometre wide.
-    fn approx_cell(&self) -> Option<&str> {
-        self.0.approx_cell.as_deref()
+    fn approx_cell(&self) -> AtHand<Option<&str>> {
+        AtHand::new(self.0.approx_cell.as_deref())
     }
 
     /// What the caretaker should know; null for those who are no party.
@@ -212,8 +215,8 @@ impl CareRequest {
     }
 
     /// When it was made.
-    fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+    fn created_at(&self) -> AtHand<DateTime> {
+        AtHand::new(DateTime(self.0.created_at))
     }
 
     /// The offers for it, oldest first: all of them for its owner, her own for an offerer, none for others.
