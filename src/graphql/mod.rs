@@ -50,7 +50,7 @@ use self::document::Document;
 use self::error::{ApiError, Exceeded, OUT_OF_TIME, is_ours, outcome, with_codes};
 use self::known::Known;
 use self::limits::Costs;
-use self::live::{Groups, ToTell};
+use self::live::{Groups, OnBoard, ToTell};
 use self::scope::{Caller, Scope, Session};
 use crate::app::App;
 use crate::telemetry::calls::{Calls, Plan};
@@ -103,6 +103,7 @@ pub struct Api {
     observed_teller: PlantCareSchema,
     calls: Arc<Calls>,
     groups: Arc<Groups>,
+    on_board: Arc<OnBoard>,
     costs: Arc<Costs>,
     /// Documents that were read before.
     known: Arc<Known>,
@@ -164,15 +165,17 @@ impl Api {
             calls: Arc::clone(&calls),
             is_ours,
         };
+        let on_board = Arc::<OnBoard>::default();
+        let builder = || builder().data(app.clone()).data(Arc::clone(&on_board));
         let strict = || {
-            let schema = extend(builder().data(app.clone()));
+            let schema = extend(builder());
             if app.config.introspection {
                 schema
             } else {
                 schema.disable_suggestions()
             }
         };
-        let fast = || builder().data(app.clone()).validation_mode(ValidationMode::Fast);
+        let fast = || builder().validation_mode(ValidationMode::Fast);
         Ok(Self {
             schema: strict().finish(),
             observed: strict().extension(resolvers.clone()).finish(),
@@ -180,6 +183,7 @@ impl Api {
             observed_teller: fast().extension(resolvers).finish(),
             calls,
             groups: Arc::default(),
+            on_board,
             costs: Arc::new(Costs::of_schema(&document)),
             known: Arc::default(),
             sdl: sdl.into(),
@@ -306,9 +310,10 @@ impl Api {
         .into_response()
     }
 
-    /// What subscriptions share.
-    pub fn groups(&self) -> &Groups {
-        &self.groups
+    /// Lets go of what subscriptions have shared long enough.
+    pub fn forget_shared(&self) {
+        self.groups.forget_old();
+        self.on_board.forget_old();
     }
 
     /// What the resolvers of an operation, or of a message, may ask.

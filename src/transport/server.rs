@@ -103,7 +103,7 @@ fn forget_answers(app: &App, api: Api) {
         loop {
             tokio::select! {
                 () = halt.cancelled() => return,
-                _ = ticks.tick() => api.groups().forget_old(),
+                _ = ticks.tick() => api.forget_shared(),
             }
         }
     });

@@ -184,8 +184,14 @@ async fn positions_and_gaps_are_the_same_for_every_reader() {
 /// How many readers the next one compares.
 const READERS: usize = 24;
 
-/// The statements that telling so many readers of one request takes, each with a text of her own or all with one.
-async fn statements(app: &TestApp, owner: &Member, readers: &[Member], alone: bool) -> u64 {
+/// What it takes to tell readers of one request.
+struct Taken {
+    resolutions: i64,
+    statements: u64,
+}
+
+/// Tells so many readers of one request, each with a text of her own or all with one.
+async fn tell(app: &TestApp, owner: &Member, readers: &[Member], alone: bool) -> Taken {
     let mut sockets = Vec::new();
     for (number, reader) in readers.iter().enumerate() {
         let query = "subscription { openCareRequests { ... on BoardRequestChanged { careRequest { id } } } }";
@@ -202,12 +208,21 @@ async fn statements(app: &TestApp, owner: &Member, readers: &[Member], alone: bo
     for socket in &mut sockets {
         while socket.told().await != json!({}) {}
     }
-    let before = app.app.database.statements();
+    let (resolved, ran) = (resolutions(app).await, app.app.database.statements());
     let request = publish(app, owner, None).await;
     for socket in &mut sockets {
         assert_eq!(socket.told().await["careRequest"]["id"], request.as_str());
     }
-    app.app.database.statements() - before
+    let statements = app.app.database.statements() - ran;
+    Taken {
+        resolutions: resolutions(app).await - resolved,
+        statements,
+    }
+}
+
+async fn resolutions(app: &TestApp) -> i64 {
+    let series = r#"graphql_resolver_calls_total{type="BoardRequestChanged",field="careRequest"}"#;
+    app.metrics().await.value(series)
 }
 
 #[tokio::test]
@@ -218,14 +233,17 @@ async fn readers_of_the_same_cost_one_resolution() {
     for _ in 0..READERS {
         readers.push(app.member("Rosa").await);
     }
-    let one = statements(&app, &owner, &readers[..1], false).await;
-    let shared = statements(&app, &owner, &readers, false).await;
-    let alone = statements(&app, &owner, &readers, true).await;
-    // The hub compares itself with the database now and then: that is a statement or two.
-    let others = READERS as u64 - 1;
-    assert!(shared < one + others / 2, "{shared} for all, {one} for one");
-    assert!(
-        alone > shared + others / 2,
-        "{alone} by themselves, {shared} together"
+    let one = tell(&app, &owner, &readers[..1], false).await;
+    let shared = tell(&app, &owner, &readers, false).await;
+    let alone = tell(&app, &owner, &readers, true).await;
+    let each = i64::try_from(READERS).unwrap();
+    assert_eq!(
+        (one.resolutions, shared.resolutions, alone.resolutions),
+        (1, 1, each)
     );
+    // Of whatever each is told, the request is read once. The hub compares itself with the database now and then: that
+    // is a statement or two.
+    let few = one.statements + READERS as u64 / 2;
+    assert!(shared.statements < few, "{} for one text", shared.statements);
+    assert!(alone.statements < few, "{} for a text each", alone.statements);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, SimpleObject, Subscription, Union};
 use futures_util::Stream as AsyncStream;
 use futures_util::stream;
-use sea_orm::{Condition, QueryFilter as _};
+use sea_orm::Condition;
 
 use super::query::area;
 use super::{CareEvent, CareRequest, NearInput};
@@ -14,7 +14,7 @@ use crate::domain::timeline::TimelineReader;
 use crate::entity::{CareRequestId, care_request};
 use crate::graphql::error::ApiError;
 use crate::graphql::live::messages::{StreamCaughtUp, StreamEnded, StreamGap, StreamPosition};
-use crate::graphql::live::{Board, Plan, Told, turn};
+use crate::graphql::live::{Board, OnBoard, Plan, Told, turn};
 use crate::graphql::scalars::GlobalId as _;
 use crate::graphql::scope::{app, member};
 use crate::graphql::timeline::cursor;
@@ -234,21 +234,17 @@ async fn board_message(
             entry,
             skipped,
         } => {
-            let Some(id) = entry.event.care_request_id else {
-                return Ok(None);
-            };
             // For all members alike: whoever is a party to it sees no more here than others.
-            let request = care_request::on_board(id)
-                .filter(Condition::all().add_option(area))
-                .one(app(context).database.reader())
-                .await?;
+            let on_board = context.data_unchecked::<Arc<OnBoard>>();
+            let database = &app(context).database;
+            let request = on_board.request(database, &entry.event, area).await?;
             let cursor = cursor.encode();
             match request {
                 None => return Ok(None),
                 Some(request) if request.status == care_request::CareRequestStatus::Open => {
                     BoardMessage::Changed(BoardRequestChanged {
                         cursor,
-                        care_request: Arc::new(request).into(),
+                        care_request: request.into(),
                         skipped,
                     })
                 }

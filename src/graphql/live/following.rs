@@ -105,7 +105,7 @@ impl Api {
     ) -> Result<Box<Following>, Box<Response>> {
         let refused = |error: ApiError| Box::new(error.into_response());
         self.check(&document).map_err(refused)?;
-        let prepared = self.groups().operations.of(&document, &self.calls);
+        let prepared = self.groups.operations.of(&document, &self.calls);
         let prepared = prepared.map_err(refused)?;
         let request = document.request;
         let stage = Stage::open();
@@ -140,7 +140,7 @@ impl Api {
                 maximum,
             }))
         })?;
-        let group = self.groups().join(self, prepared, &request, caller, &plan);
+        let group = self.groups.join(self, prepared, &request, caller, &plan);
         let topic = app.hub.topic(plan.stream);
         let seat = Arc::new(Seat::new(Arc::clone(mailbox), number));
         let place = topic.sit(Arc::clone(&seat));

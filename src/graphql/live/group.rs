@@ -23,7 +23,7 @@ use crate::live::{Message, Seat, Stream, Teller};
 
 /// For how long an answer is shared. It may hold free text, which must not be kept: what was changed or
 /// hidden since is told as it is.
-const SHARED_FOR: Duration = Duration::from_secs(1);
+pub(super) const SHARED_FOR: Duration = Duration::from_secs(1);
 /// Answers kept at most.
 const ANSWERS: usize = 64;
 

@@ -9,6 +9,7 @@ mod following;
 mod group;
 mod interned;
 pub mod messages;
+mod on_board;
 mod prepared;
 pub mod sharing;
 mod snapshot;
@@ -21,6 +22,7 @@ use sea_orm::Condition;
 
 pub use self::following::{Following, Payload, Step};
 pub use self::group::Groups;
+pub use self::on_board::OnBoard;
 use self::prepared::Prepared;
 use super::error::ApiError;
 use super::scope::Caller;
