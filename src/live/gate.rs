@@ -1,12 +1,14 @@
 //! Who may read what of a stream.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
 
 use super::control::Control;
+use crate::entity::UserId;
 
 /// The version of a grant that counts for nothing; those of streams begin with 0.
 const EXPIRED: i64 = -1;
@@ -186,6 +188,36 @@ impl Gate {
 
     fn lock(&self) -> MutexGuard<'_, Arc<Grant>> {
         self.grant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The gates before a stream that are in use, by member.
+#[derive(Debug, Default)]
+pub(super) struct Gates {
+    by_member: HashMap<UserId, Weak<Gate>>,
+    /// How many there were when those that nobody uses were last removed.
+    swept: usize,
+}
+
+impl Gates {
+    /// A member's.
+    pub(super) fn of(&self, member: UserId) -> Option<Arc<Gate>> {
+        self.by_member.get(&member)?.upgrade()
+    }
+
+    /// Adds a member's.
+    pub(super) fn add(&mut self, member: UserId, gate: &Arc<Gate>) {
+        // Each time that there are twice as many: so a further one costs the same, however many there are.
+        if self.by_member.len() >= 2 * self.swept {
+            self.by_member.retain(|_, gate| gate.strong_count() > 0);
+            self.swept = self.by_member.len().max(8);
+        }
+        self.by_member.insert(member, Arc::downgrade(gate));
+    }
+
+    /// All.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Arc<Gate>> {
+        self.by_member.values().filter_map(Weak::upgrade)
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::control::Control;
-use super::gate::{Gate, Reader};
+use super::gate::{Gate, Gates, Reader};
 use super::log::{self, Entry};
 use super::party::{self, Number, Seats, Teller};
 use super::ring::{BLOCK, Block, Blocks, RING_ENTRIES, Ring, block_start};
@@ -62,7 +62,7 @@ pub struct Topic {
     /// Itself, for the work that it starts.
     me: Weak<Self>,
     seats: Mutex<Seats>,
-    gates: Mutex<Vec<(UserId, Weak<Gate>)>>,
+    gates: Mutex<Gates>,
     /// One read at a time: whoever waits finds what it needs when its turn comes.
     reading: tokio::sync::Mutex<()>,
 }
@@ -334,23 +334,14 @@ impl Topic {
         control: &Arc<Control>,
     ) -> Result<Arc<Gate>, DbErr> {
         let version = self.refresh_if_old().await?.access_version;
-        if let Some(gate) = self.gate(member) {
+        let known = self.gates().of(member);
+        if let Some(gate) = known {
             gate.admit(version).await?;
             return Ok(gate);
         }
         let gate = Arc::new(Gate::open(reader, Arc::clone(control), version).await?);
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.retain(|(of, kept)| *of != member && kept.strong_count() > 0);
-        gates.push((member, Arc::downgrade(&gate)));
+        self.gates().add(member, &gate);
         Ok(gate)
-    }
-
-    fn gate(&self, member: UserId) -> Option<Arc<Gate>> {
-        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates
-            .iter()
-            .find(|(of, _)| *of == member)
-            .and_then(|(_, gate)| gate.upgrade())
     }
 
     /// Notes how long an entry took to come here, if somebody waits for it.
@@ -369,8 +360,7 @@ impl Topic {
     }
 
     fn expire_gates(&self) {
-        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        for gate in gates.iter().filter_map(|(_, gate)| gate.upgrade()) {
+        for gate in self.gates().iter() {
             gate.expire();
         }
     }
@@ -411,6 +401,10 @@ impl Topic {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gates(&self) -> std::sync::MutexGuard<'_, Gates> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn seats(&self) -> std::sync::MutexGuard<'_, Seats> {
