@@ -10,13 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 use sea_orm::sea_query::Values;
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::{PgPool, PgRow};
+use sea_orm::sqlx::query::Query;
 use sea_orm::sqlx::{self, AssertSqlSafe, Postgres};
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
-    RuntimeErr, Statement, metric,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, FromQueryResult,
+    QueryResult, RuntimeErr, Statement, metric,
 };
 use sea_query_sqlx::SqlxValues;
 use tokio::time::Instant;
@@ -83,6 +85,40 @@ impl Reader {
                 &kept.0.pool
             }
         }
+    }
+
+    /// The rows of a statement. Each becomes what it is read as when it comes, so that what held it holds the next one.
+    pub async fn all<M>(&self, mut statement: Statement) -> Result<Vec<M>, DbErr>
+    where
+        M: FromQueryResult + Send + Sync,
+    {
+        let kept = match self {
+            Self::Sqlite(pool) => return M::find_by_statement(statement).all(pool).await,
+            Self::Postgres(kept) => &kept.0,
+        };
+        let values = statement.values.take();
+        let mut out = kept.take().await?;
+        let began = Instant::now();
+        let mut read = Ok(Vec::new());
+        let answered = {
+            let mut rows = query(&statement, values).fetch(&mut *out.connection);
+            loop {
+                let row = match rows.try_next().await {
+                    Ok(Some(row)) => QueryResult::from(row),
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                };
+                // The connection is of use again only when the last row has come, whatever is wrong with one.
+                if let Ok(rows) = &mut read {
+                    match M::from_query_result(&row, "") {
+                        Ok(row) => rows.push(row),
+                        Err(error) => read = Err(error),
+                    }
+                }
+            }
+        };
+        kept.ended(out, &statement, began, answered)?;
+        read
     }
 
     /// Closes the connections; what is in use is waited for.
@@ -186,11 +222,14 @@ macro_rules! run {
         let values = statement.values.take();
         let mut out = kept.take().await?;
         let began = Instant::now();
-        let text = AssertSqlSafe(statement.sql.as_str());
-        let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));
-        let answered = sqlx::query_with(text, values).$run(&mut *out.connection).await;
+        let answered = query(&statement, values).$run(&mut *out.connection).await;
         kept.ended(out, &statement, began, answered)
     }};
+}
+
+fn query(statement: &Statement, values: Option<Values>) -> Query<'_, Postgres, SqlxValues> {
+    let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));
+    sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), values)
 }
 
 #[async_trait]

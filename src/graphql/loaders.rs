@@ -7,10 +7,10 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
-use sea_orm::sea_query::{Expr, ValueType};
+use sea_orm::sea_query::{Expr, SelectStatement, ValueType};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, FromQueryResult, Iterable as _, QueryFilter as _, QueryOrder as _,
-    QueryResult, QuerySelect as _, Select, Value,
+    QueryResult, QuerySelect as _, QueryTrait, Select, Value,
 };
 use tokio::runtime::Handle;
 
@@ -137,7 +137,7 @@ macro_rules! rows_by_id {
                 let Some(select) = select(self) else { return Ok(HashMap::new()) };
                 let ids = keys.iter().map(|key| key.0);
                 let rows = select.filter(self.among($entity::Column::Id, ids));
-                let rows = rows.into_model::<ByPlace<$entity::$row>>().all(self.database.reader()).await?;
+                let rows = self.all::<ByPlace<$entity::$row>>(&QueryTrait::into_query(rows)).await?;
                 Ok(rows.into_iter().map(|ByPlace(row)| ($key(row.id), Arc::new(row))).collect())
             }
         }
@@ -190,7 +190,7 @@ impl Loader<RequestPlantsKey> for Reader {
             .from(care_request_plant::Column::PlantId)
             .to(plant::Column::Id)
             .into();
-        let rows = care_request_plant::Entity::find()
+        let select = care_request_plant::Entity::find()
             .filter(self.among(
                 care_request_plant::Column::CareRequestId,
                 keys.iter().map(|key| key.0),
@@ -199,19 +199,12 @@ impl Loader<RequestPlantsKey> for Reader {
             .join(sea_orm::JoinType::InnerJoin, join)
             .select_only()
             .column(care_request_plant::Column::CareRequestId)
-            .columns(plant::Column::iter())
-            .into_model::<PlantOf>()
-            .all(self.database.reader())
-            .await?;
-        let mut lists: HashMap<_, Vec<_>> = keys.iter().map(|key| (*key, Vec::new())).collect();
-        for PlantOf(request, plant) in rows {
-            if let Some(list) = lists.get_mut(&RequestPlantsKey(request)) {
-                list.push(Arc::new(plant));
-            }
-        }
-        Ok(lists
-            .into_iter()
-            .map(|(key, list)| (key, Arc::new(list)))
+            .columns(plant::Column::iter());
+        let rows = self.all::<PlantOf>(&QueryTrait::into_query(select)).await?;
+        let mut lists = lists(rows.into_iter().map(|PlantOf(request, plant)| (request, plant)));
+        Ok(keys
+            .iter()
+            .map(|key| (*key, lists.remove(&key.0).unwrap_or_default().into()))
             .collect())
     }
 }
@@ -258,20 +251,16 @@ impl Loader<CommentsKey> for Reader {
     type Error = Arc<DbErr>;
 
     async fn load(&self, keys: &[CommentsKey]) -> Rows<CommentsKey, Self::Value> {
-        let mut lists: HashMap<_, Vec<_>> = keys.iter().map(|key| (*key, Vec::new())).collect();
+        let mut pages = HashMap::with_capacity(keys.len());
         for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
             let asked = Lists::new(self.database.backend(), comment::Column::CareRequestId, requests);
             let statement = page.of_each::<Comment, _>(comment::Entity::find(), asked, comment::Column::Id);
-            for row in self.all::<comment::Model>(&statement).await? {
-                if let Some(list) = lists.get_mut(&CommentsKey(row.care_request_id, page)) {
-                    list.push(Arc::new(row));
-                }
-            }
+            let rows = self.all::<ByPlace<comment::Model>>(&statement).await?;
+            let mut lists = lists(rows.into_iter().map(|ByPlace(row)| (row.care_request_id, row)));
+            let asked = keys.iter().filter(|key| key.1 == page);
+            pages.extend(asked.map(|key| (*key, lists.remove(&key.0).unwrap_or_default().into())));
         }
-        Ok(lists
-            .into_iter()
-            .map(|(key, list)| (key, Arc::new(list)))
-            .collect())
+        Ok(pages)
     }
 }
 
@@ -280,23 +269,19 @@ impl Loader<OffersKey> for Reader {
     type Error = Arc<DbErr>;
 
     async fn load(&self, keys: &[OffersKey]) -> Rows<OffersKey, Self::Value> {
-        let mut lists: HashMap<_, Vec<_>> = keys.iter().map(|key| (*key, Vec::new())).collect();
+        let mut pages = HashMap::with_capacity(keys.len());
         let Some(viewer) = &self.viewer else {
             return Ok(HashMap::new());
         };
         for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
             let asked = Lists::new(self.database.backend(), offer::Column::CareRequestId, requests);
             let statement = page.of_each::<Offer, _>(offer::visible_to(viewer.id), asked, offer::Column::Id);
-            for row in self.all::<offer::Model>(&statement).await? {
-                if let Some(list) = lists.get_mut(&OffersKey(row.care_request_id, page)) {
-                    list.push(Arc::new(row));
-                }
-            }
+            let rows = self.all::<ByPlace<offer::Model>>(&statement).await?;
+            let mut lists = lists(rows.into_iter().map(|ByPlace(row)| (row.care_request_id, row)));
+            let asked = keys.iter().filter(|key| key.1 == page);
+            pages.extend(asked.map(|key| (*key, lists.remove(&key.0).unwrap_or_default().into())));
         }
-        Ok(lists
-            .into_iter()
-            .map(|(key, list)| (key, Arc::new(list)))
-            .collect())
+        Ok(pages)
     }
 }
 
@@ -346,15 +331,12 @@ impl Reader {
         is_among(self.database.backend(), column, values)
     }
 
-    async fn all<M: ReadByPlace + Send + Sync>(
-        &self,
-        statement: &sea_orm::sea_query::SelectStatement,
-    ) -> Result<Vec<M>, Arc<DbErr>> {
+    async fn all<M>(&self, statement: &SelectStatement) -> Result<Vec<M>, Arc<DbErr>>
+    where
+        M: FromQueryResult + Send + Sync,
+    {
         let statement = self.database.backend().build(statement);
-        let rows = ByPlace::<M>::find_by_statement(statement)
-            .all(self.database.reader())
-            .await?;
-        Ok(rows.into_iter().map(|ByPlace(row)| row).collect())
+        Ok(self.database.reader().all(statement).await?)
     }
 
     async fn counts<E: EntityTrait>(
@@ -373,6 +355,15 @@ impl Reader {
             .await?;
         Ok(rows.into_iter().collect())
     }
+}
+
+/// Rows by the request in whose list they are.
+fn lists<R>(rows: impl Iterator<Item = (CareRequestId, R)>) -> HashMap<CareRequestId, Vec<Arc<R>>> {
+    let mut lists: HashMap<_, Vec<_>> = HashMap::new();
+    for (request, row) in rows {
+        lists.entry(request).or_default().push(Arc::new(row));
+    }
+    lists
 }
 
 /// The requests of which each page is asked for.

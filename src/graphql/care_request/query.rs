@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object};
-use sea_orm::{ColumnTrait as _, PaginatorTrait as _, QueryFilter as _, Select};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, PaginatorTrait as _, QueryFilter as _, QueryTrait as _, Select,
+};
 
 use super::preload::preload;
 use super::{CareRequest, CareRequestStatus, CareRole};
@@ -143,9 +145,8 @@ async fn list(
     };
     let rows = page
         .of::<CareRequest, _>(select, care_request::Column::Id)
-        .into_model::<ByPlace<care_request::Model>>()
-        .all(reader)
-        .await?;
+        .build(reader.get_database_backend());
+    let rows: Vec<ByPlace<care_request::Model>> = reader.all(rows).await?;
     let mut requests: Vec<_> = rows
         .into_iter()
         .map(|ByPlace(row)| CareRequest::from(Arc::new(row)))
