@@ -81,8 +81,9 @@ pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<View
                 role: user.role,
                 locale: user.locale,
             };
+            let said = (member, user::Profile::from(&user));
             app.recent
-                .keep(&claims, member, until_seen, (asked, Moment::now(app)));
+                .keep(&claims, said, until_seen, (asked, Moment::now(app)));
             Ok(Viewer::Member(member))
         }
         _ => Err(AuthError::Invalid),

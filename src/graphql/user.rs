@@ -66,6 +66,13 @@ pub struct User {
 impl User {
     /// A member by id.
     pub async fn load(context: &Context<'_>, id: UserId) -> Result<Option<Self>, ApiError> {
+        let viewer = scope(context).caller.viewer;
+        if let Some(viewer) = viewer.member().filter(|viewer| viewer.id == id) {
+            let app = app(context);
+            if let Some(profile) = app.recent.profile(app, viewer) {
+                return Ok(Some(profile.into()));
+            }
+        }
         let row = loaded(context).load_one(UserKey(id)).await?;
         Ok(row.map(Self::from))
     }
