@@ -7,6 +7,7 @@ use plant_care::app::App;
 use plant_care::config::Config;
 use plant_care::graphql::Api;
 use plant_care::transport::server;
+use sea_orm::DbBackend;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
@@ -254,4 +255,26 @@ async fn the_plants_of_a_member_take_a_statement_and_their_number_another() {
         assert_eq!(nodes(&data["viewer"]["plants"]).count(), 50);
         assert_eq!(counted, statements, "the viewer, her plants {selection}");
     }
+}
+
+#[tokio::test]
+async fn a_comment_takes_as_few_statements_as_there_are_tables() {
+    let app = TestApp::start().await;
+    let story = Story::in_progress(&app).await;
+    let mutation = "mutation($input: AddCommentInput!) { addComment(input: $input) { cursor comment { body
+        author { displayName } } } }";
+    let input = json!({ "careRequestId": story.request, "body": "Done." });
+    let (statements, data) = count(&app, &story.caretaker, mutation, json!({ "input": input })).await;
+    let comment = &data["addComment"]["comment"];
+    assert_eq!(
+        comment,
+        &json!({ "body": "Done.", "author": { "displayName": "Carl" } })
+    );
+    // The request, the streams; the comment, the event, its entries and their time, which Postgres takes as one. What
+    // was written and who wrote it is not read again.
+    let expected = match app.app.database.backend() {
+        DbBackend::Postgres => 3,
+        _ => 6,
+    };
+    assert_eq!(statements, expected);
 }

@@ -83,7 +83,7 @@ pub async fn record(
                     created_at: write.now,
                 };
                 let id = record.id.0;
-                write.insert(record).await?;
+                write.store(record);
                 let event = write.record(&Happening {
                     plant: Some(new.plant),
                     subject: Some(id),

@@ -43,7 +43,7 @@ pub async fn add(
                         return Err(Reason::NotAllowed.into());
                     }
                     let id = comment.id.0;
-                    write.insert(comment::Model::clone(comment)).await?;
+                    write.store(comment::Model::clone(comment));
                     let event = write.record(&Happening {
                         subject: Some(id),
                         ..Happening::new(EventKind::CommentAdded, &request, Some(viewer.id))

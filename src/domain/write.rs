@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel};
+use sea_orm::{
+    ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel, QueryTrait as _,
+};
 use uuid::Uuid;
 
 use super::Error;
@@ -88,6 +90,16 @@ impl Write<'_> {
         } else {
             Err(DbErr::RecordNotInserted)
         }
+    }
+
+    /// Has the write end with this row, together with its events: nothing that comes before reads it, and that it cannot
+    /// be stored would be nobody's mistake.
+    pub fn store<R>(&self, row: impl IntoActiveModel<R>)
+    where
+        R: ActiveModelTrait,
+    {
+        let insert = R::Entity::insert(row.into_active_model()).into_query();
+        self.ending().rows.push(insert);
     }
 
     /// Has the write end with this event. It goes to the request's timeline, unless it is about an

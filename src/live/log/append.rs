@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{
-    Alias, CommonTableExpression, Expr, OnConflict, SubQueryStatement, UpdateStatement, WithClause,
+    Alias, CommonTableExpression, Expr, InsertStatement, OnConflict, SubQueryStatement, UpdateStatement,
+    WithClause,
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, EntityTrait as _,
@@ -52,6 +53,8 @@ type Places = BTreeMap<Stream, Vec<(usize, Level)>>;
 /// What a transaction ends with.
 #[derive(Debug, Default)]
 pub struct Ending {
+    /// Rows that are inserted with the events.
+    pub rows: Vec<InsertStatement>,
     /// The events it collected.
     pub events: Vec<NewEvent>,
     /// The streams that are no longer readable by the same members as before.
@@ -78,6 +81,7 @@ pub async fn append(
     ending: Ending,
 ) -> Result<Vec<Appended>, DbErr> {
     let Ending {
+        rows,
         events,
         access_changed,
     } = ending;
@@ -92,6 +96,9 @@ pub async fn append(
     }
     let heads = raise(transaction, clock, &places, &access_changed).await?;
     if events.is_empty() {
+        for row in &rows {
+            transaction.execute(row).await?;
+        }
         return Ok(Vec::new());
     }
     let newest = heads.values().map(|head| head.last_recorded_at).max();
@@ -119,7 +126,7 @@ pub async fn append(
         }
     }
     let told = told(&places, recorded_at);
-    store(transaction, told, &events, &appended).await?;
+    store(transaction, told, rows, &events, &appended).await?;
     Ok(appended)
 }
 
@@ -133,11 +140,12 @@ fn told(streams: &Places, recorded_at: DateTime<Utc>) -> UpdateStatement {
         .into_query()
 }
 
-/// Stores events and entries. All of it is one statement where the database can and it is not too much for one: while
-/// it is under way nobody else writes to these streams.
+/// Stores rows, events and entries. All of it is one statement where the database can and it is not too much for one:
+/// while it is under way nobody else writes to these streams.
 async fn store(
     transaction: &DatabaseTransaction,
     told: UpdateStatement,
+    rows: Vec<InsertStatement>,
     events: &[Arc<event::Model>],
     appended: &[Appended],
 ) -> Result<(), DbErr> {
@@ -160,21 +168,17 @@ async fn store(
         });
         stream_entry::Entity::insert_many(rows).into_query()
     });
-    let mut inserts: Vec<_> = happened.chain(entries).collect();
+    let mut inserts: Vec<_> = rows.into_iter().chain(happened).chain(entries).collect();
     let is_postgres = transaction.get_database_backend() == DbBackend::Postgres;
-    if let [happened, entries] = inserts.as_mut_slice()
-        && is_postgres
-    {
-        let part = |name, statement: SubQueryStatement| {
-            CommonTableExpression::new()
-                .table_name(Alias::new(name))
-                .query(statement)
-                .to_owned()
+    if is_postgres && events.len().max(appended.len()) <= ROWS_A_STATEMENT {
+        // Each part sees what was before the statement, and references are checked at its end.
+        let Some(mut last) = inserts.pop() else {
+            return Ok(());
         };
-        let mut parts = WithClause::new();
-        parts.cte(part("told", told.into()));
-        parts.cte(part("happened", std::mem::take(happened).into()));
-        transaction.execute(entries.with_cte(parts)).await?;
+        let parts = inserts.into_iter().map(SubQueryStatement::from);
+        transaction
+            .execute(last.with_cte(with(parts.chain([told.into()]))))
+            .await?;
         return Ok(());
     }
     transaction.execute(&told).await?;
@@ -182,6 +186,21 @@ async fn store(
         transaction.execute(insert).await?;
     }
     Ok(())
+}
+
+/// What a statement does besides.
+fn with(parts: impl Iterator<Item = SubQueryStatement>) -> WithClause {
+    let mut with = WithClause::new();
+    for (number, part) in parts.enumerate() {
+        let name = Alias::new(format!("part_{number}"));
+        with.cte(
+            CommonTableExpression::new()
+                .table_name(name)
+                .query(part)
+                .to_owned(),
+        );
+    }
+    with
 }
 
 /// Adds to each of some streams, in their order, as many entries as it is given and, if its readers changed, raises its

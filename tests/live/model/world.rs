@@ -173,6 +173,7 @@ impl<'a> World<'a> {
                 .write_transaction::<_, _, DbErr>("model", &input, |transaction, input| {
                     Box::pin(async move {
                         let ending = Ending {
+                            rows: Vec::new(),
                             events: input.1.clone(),
                             access_changed: input.2.clone(),
                         };
