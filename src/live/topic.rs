@@ -188,10 +188,13 @@ impl Topic {
                 state.generation,
             )
         };
-        let entries = log::between(self.database.reader(), self.stream, from, to).await?;
+        let read = |to| log::between(self.database.reader(), self.stream, from, to);
+        let mut entries = read(to).await?;
         if i64::try_from(entries.len()).unwrap_or(0) < to - from + 1 {
-            // Trimmed, or another log: its head and floor tell.
+            // Trimmed, another log, or not so long: its head and floor tell. What was written between the two looks is
+            // in the one and not in the other, so that only a look after both proves that something is not there.
             self.check().await?;
+            entries = read(to.min(self.known().1.last)).await?;
         }
         let entries: Vec<_> = entries.into_iter().map(Arc::new).collect();
         let mut state = self.state();
