@@ -1,11 +1,12 @@
 //! Plants.
 
-use sea_orm::{ColumnTrait as _, DbErr, QueryFilter as _};
+use sea_orm::{DbErr, QueryFilter as _};
 
 use super::values::Text;
 use super::{Error, Member};
 use crate::app::App;
 use crate::database::Database;
+use crate::entity::among::is_among;
 use crate::entity::plant::{self, PlantStatus};
 use crate::entity::{PlantId, UserId, care_request_plant};
 
@@ -50,8 +51,9 @@ pub async fn cared_for(
     viewer: UserId,
     plants: &[PlantId],
 ) -> Result<Vec<PlantId>, DbErr> {
+    let plant = care_request_plant::Column::PlantId;
     let rows = care_request_plant::cared_for_by(viewer)
-        .filter(care_request_plant::COLUMN.plant_id.is_in(plants.iter().copied()))
+        .filter(is_among(database.backend(), plant, plants.iter().copied()))
         .all(database.reader())
         .await?;
     Ok(rows.into_iter().map(|row| row.plant_id).collect())

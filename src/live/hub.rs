@@ -18,6 +18,7 @@ use super::topic::{Known, Topic};
 use super::{Seat, Stream};
 use crate::clock::Clock;
 use crate::database::Database;
+use crate::entity::among::is_among;
 use crate::entity::{read_cursor, stream};
 use crate::telemetry::metrics::Metrics;
 
@@ -218,6 +219,7 @@ pub(super) async fn heads(
         .from(stream::Column::Name)
         .to(read_cursor::Column::Stream)
         .into();
+    let names = streams.iter().map(ToString::to_string);
     let heads = stream::Entity::find()
         .select_only()
         .column(stream::Column::Name)
@@ -226,7 +228,11 @@ pub(super) async fn heads(
         .column(stream::Column::AccessVersion)
         .column_as(read_cursor::Column::LastSeq, "read_seq")
         .join(JoinType::LeftJoin, join)
-        .filter(stream::COLUMN.name.is_in(streams.iter().map(ToString::to_string)))
+        .filter(is_among(
+            connection.get_database_backend(),
+            stream::Column::Name,
+            names,
+        ))
         .into_model::<Head>()
         .all(connection)
         .await?;
