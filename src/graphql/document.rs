@@ -14,7 +14,7 @@ use async_graphql_value::ConstValue;
 use tokio::time::Instant;
 
 use super::error::{ApiError, outcome, with_codes};
-use super::known::Parsed;
+use super::known::{Parsed, only};
 use super::{Api, lexical};
 use crate::config::{Config, Environment};
 
@@ -43,14 +43,11 @@ impl Document {
         document: &'d ExecutableDocument,
     ) -> Option<&'d OperationDefinition> {
         match (&document.operations, self.request.operation_name.as_deref()) {
-            (DocumentOperations::Single(operation), None) => Some(&operation.node),
+            (_, None) => only(document),
             (DocumentOperations::Multiple(operations), Some(name)) => {
                 operations.get(name).map(|operation| &operation.node)
             }
-            (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-                operations.values().next().map(|operation| &operation.node)
-            }
-            _ => None,
+            (DocumentOperations::Single(_), Some(_)) => None,
         }
     }
 

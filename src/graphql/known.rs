@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_graphql::parser::types::{
-    BaseType, DocumentOperations, ExecutableDocument, Type, VariableDefinition,
+    BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, Type, VariableDefinition,
 };
 use async_graphql::{Positioned, Variables};
 use async_graphql_value::ConstValue;
@@ -20,7 +20,7 @@ const GENERATION_BYTES: usize = 128 * 1024;
 #[derive(Debug)]
 pub struct Parsed {
     document: ExecutableDocument,
-    /// As it is run, and what it will have called; of a document with a single operation.
+    /// As it is run, and what it will have called; of a document with one operation.
     pub(super) runs: OnceLock<(ExecutableDocument, Arc<Plan>)>,
     /// Whether it has been run without an error, so that only variables could make it invalid.
     is_valid: AtomicBool,
@@ -51,12 +51,20 @@ impl Parsed {
         }
     }
 
-    /// The variables of a document with a single operation: of several each has its own.
+    /// The variables of a document with one operation: of several each has its own.
     fn definitions(&self) -> Option<&[Positioned<VariableDefinition>]> {
-        match &self.document.operations {
-            DocumentOperations::Single(operation) => Some(&operation.node.variable_definitions),
-            DocumentOperations::Multiple(_) => None,
+        only(&self.document).map(|operation| operation.variable_definitions.as_slice())
+    }
+}
+
+/// The operation of a document that has one, whether it has a name or not.
+pub(super) fn only(document: &ExecutableDocument) -> Option<&OperationDefinition> {
+    match &document.operations {
+        DocumentOperations::Single(operation) => Some(&operation.node),
+        DocumentOperations::Multiple(operations) if operations.len() == 1 => {
+            operations.values().next().map(|operation| &operation.node)
         }
+        DocumentOperations::Multiple(_) => None,
     }
 }
 
@@ -163,6 +171,13 @@ mod tests {
         for (text, variables, is_valid) in [
             ("{ viewer { id } }", json!({}), true),
             ("{ viewer { id } }", json!({ "stray": 1 }), true),
+            ("query A { viewer { id } }", json!({}), true),
+            ("query A($day: Date) { viewer { id } }", json!({}), true),
+            (
+                "query A($day: Date!) { viewer { id } }",
+                json!({ "day": "" }),
+                false,
+            ),
             (
                 "query A { viewer { id } } query B { viewer { id } }",
                 json!({}),

@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use async_graphql::futures_util::StreamExt as _;
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{
     IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema,
     SchemaBuilder, ValidationMode, value,
@@ -48,7 +48,7 @@ use self::batches::with_batches;
 use self::busy::Busy;
 use self::document::Document;
 use self::error::{ApiError, Exceeded, OUT_OF_TIME, is_ours, outcome, with_codes};
-use self::known::Known;
+use self::known::{Known, only};
 use self::limits::Costs;
 use self::live::{Groups, OnBoard, ToTell};
 use self::scope::{Caller, Scope, Session};
@@ -355,14 +355,13 @@ impl Api {
         let make = || {
             let mut executable = ExecutableDocument::clone(parsed);
             self.calls.ask_for_types(&mut executable);
-            let plan = document
-                .operation_in(&executable)
-                .map_or_else(Plan::default, |operation| self.calls.plan(&executable, operation));
+            let runs = only(&executable).or_else(|| document.operation_in(&executable));
+            let plan = runs.map_or_else(Plan::default, |operation| self.calls.plan(&executable, operation));
             (executable, Arc::new(plan))
         };
-        match &parsed.operations {
-            DocumentOperations::Single(_) => parsed.runs.get_or_init(make).clone(),
-            DocumentOperations::Multiple(_) => make(),
+        match only(parsed) {
+            Some(_) => parsed.runs.get_or_init(make).clone(),
+            None => make(),
         }
     }
 
