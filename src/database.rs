@@ -2,6 +2,7 @@
 
 pub mod reader;
 pub mod schema;
+pub mod texts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use sea_orm::{
 use tracing::Instrument as _;
 
 use self::reader::Reader;
+use self::texts::Texts;
 use crate::config::Config;
 use crate::telemetry::Telemetry;
 
@@ -37,6 +39,7 @@ pub struct Database {
     reader: Reader,
     writer: DatabaseConnection,
     observed: Observed,
+    texts: Arc<Texts>,
 }
 
 /// Whoever is told of statements.
@@ -91,6 +94,7 @@ impl Database {
             reader: Reader::new(&reader, &observed),
             writer,
             observed,
+            texts: Arc::default(),
         })
     }
 
@@ -109,6 +113,11 @@ impl Database {
     /// Which database it is.
     pub fn backend(&self) -> DbBackend {
         self.writer.get_database_backend()
+    }
+
+    /// The texts of statements that were built before.
+    pub fn texts(&self) -> &Texts {
+        &self.texts
     }
 
     /// Who is told of its statements.

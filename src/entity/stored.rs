@@ -7,7 +7,7 @@
 use sea_orm::sqlx::error::BoxDynError;
 use sea_orm::sqlx::postgres::PgValueRef;
 use sea_orm::sqlx::{Decode, Postgres, Row as _, ValueRef as _};
-use sea_orm::{ActiveEnum, DbErr, QueryResult, RuntimeErr, TryGetable, sqlx};
+use sea_orm::{ActiveEnum, DbErr, Iterable, QueryResult, RuntimeErr, TryGetable, sqlx};
 use uuid::Uuid;
 
 /// A value of a column.
@@ -32,10 +32,22 @@ pub fn stored<T: Stored>(row: &QueryResult, place: usize) -> Result<T, DbErr> {
         .map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
 }
 
+/// The values of an enum with the names that are stored of them.
+pub fn names<E: ActiveEnum<Value = String> + Iterable>() -> Vec<(String, E)> {
+    E::iter().map(|value| (value.to_value(), value)).collect()
+}
+
 /// Reads an enum by the name that is stored of it.
-pub fn named<E: ActiveEnum<Value = String>>(value: PgValueRef<'_>) -> Result<E, BoxDynError> {
-    let name = <String as Decode<'_, Postgres>>::decode(value)?;
-    Ok(E::try_from_value(&name)?)
+pub fn named<E: ActiveEnum<Value = String> + Copy>(
+    names: &[(String, E)],
+    value: PgValueRef<'_>,
+) -> Result<E, BoxDynError> {
+    let stored = <&str as Decode<'_, Postgres>>::decode(value)?;
+    let known = names.iter().find(|(name, _)| name == stored);
+    match known {
+        Some((_, value)) => Ok(*value),
+        None => Ok(E::try_from_value(&stored.to_owned())?),
+    }
 }
 
 impl<T> Stored for Option<T>
@@ -70,7 +82,9 @@ macro_rules! stored_by_name {
             fn decode(
                 value: sea_orm::sqlx::postgres::PgValueRef<'_>,
             ) -> Result<Self, sea_orm::sqlx::error::BoxDynError> {
-                $crate::entity::stored::named(value)
+                use std::sync::LazyLock;
+                static NAMES: LazyLock<Vec<(String, $name)>> = LazyLock::new($crate::entity::stored::names);
+                $crate::entity::stored::named(&NAMES, value)
             }
         }
     )*};

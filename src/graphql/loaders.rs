@@ -2,6 +2,7 @@
 //!
 //! What a page's selection asks for is [loaded ahead](super::care_request::preload), with the same statements.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use sea_orm::sea_query::{Expr, SelectStatement, ValueType};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, FromQueryResult, Iterable as _, QueryFilter as _, QueryOrder as _,
-    QueryResult, QuerySelect as _, QueryTrait, Select, Value,
+    QueryResult, QuerySelect as _, QueryTrait, Select, Statement, Value,
 };
 use tokio::runtime::Handle;
 
@@ -133,11 +134,12 @@ macro_rules! rows_by_id {
             type Error = Arc<DbErr>;
 
             async fn load(&self, keys: &[$key]) -> Rows<$key, Self::Value> {
-                let select: fn(&Self) -> Option<Select<$entity::Entity>> = $select;
-                let Some(select) = select(self) else { return Ok(HashMap::new()) };
-                let ids = keys.iter().map(|key| key.0);
-                let rows = select.filter(self.among($entity::Column::Id, ids));
-                let rows = self.all::<ByPlace<$entity::$row>>(&QueryTrait::into_query(rows)).await?;
+                let select: fn(Option<UserId>) -> Option<Select<$entity::Entity>> = $select;
+                let select = |viewer, ids: Vec<_>| Some(select(viewer)?.filter(self.among($entity::Column::Id, ids)));
+                let Some(statement) = self.by_keys::<$key, _, _>(keys.iter().map(|key| key.0), select) else {
+                    return Ok(HashMap::new());
+                };
+                let rows: Vec<ByPlace<$entity::$row>> = self.database.reader().all(statement).await?;
                 Ok(rows.into_iter().map(|ByPlace(row)| ($key(row.id), Arc::new(row))).collect())
             }
         }
@@ -146,9 +148,9 @@ macro_rules! rows_by_id {
 
 rows_by_id! {
     UserKey => user::Profile, |_| Some(user::profiles());
-    AccountKey => user::Model, |reader| Some(user::Entity::find().filter(user::Column::Id.eq(reader.viewer?.id)));
-    PlantKey => plant::Model, |reader| Some(plant::visible_to(reader.viewer?.id));
-    RequestKey => care_request::Model, |reader| Some(care_request::visible_to(reader.viewer?.id));
+    AccountKey => user::Model, |viewer| Some(user::Entity::find().filter(user::Column::Id.eq(viewer?)));
+    PlantKey => plant::Model, |viewer| Some(plant::visible_to(viewer?));
+    RequestKey => care_request::Model, |viewer| Some(care_request::visible_to(viewer?));
     OfferKey => offer::Model, |_| Some(offer::Entity::find());
     CommentKey => comment::Model, |_| Some(comment::Entity::find());
     CareRecordKey => care_record::Model, |_| Some(care_record::Entity::find());
@@ -181,26 +183,34 @@ impl FromQueryResult for PlantOf {
     }
 }
 
+/// The plants of requests, in the order of each.
+fn plants_of_requests() -> Select<care_request_plant::Entity> {
+    let join: sea_orm::RelationDef = care_request_plant::Entity::belongs_to(plant::Entity)
+        .from(care_request_plant::Column::PlantId)
+        .to(plant::Column::Id)
+        .into();
+    care_request_plant::Entity::find()
+        .order_by_asc(care_request_plant::Column::Position)
+        .join(sea_orm::JoinType::InnerJoin, join)
+        .select_only()
+        .column(care_request_plant::Column::CareRequestId)
+        .columns(plant::Column::iter())
+}
+
 impl Loader<RequestPlantsKey> for Reader {
     type Value = Arc<Vec<Arc<plant::Model>>>;
     type Error = Arc<DbErr>;
 
     async fn load(&self, keys: &[RequestPlantsKey]) -> Rows<RequestPlantsKey, Self::Value> {
-        let join: sea_orm::RelationDef = care_request_plant::Entity::belongs_to(plant::Entity)
-            .from(care_request_plant::Column::PlantId)
-            .to(plant::Column::Id)
-            .into();
-        let select = care_request_plant::Entity::find()
-            .filter(self.among(
-                care_request_plant::Column::CareRequestId,
-                keys.iter().map(|key| key.0),
-            ))
-            .order_by_asc(care_request_plant::Column::Position)
-            .join(sea_orm::JoinType::InnerJoin, join)
-            .select_only()
-            .column(care_request_plant::Column::CareRequestId)
-            .columns(plant::Column::iter());
-        let rows = self.all::<PlantOf>(&QueryTrait::into_query(select)).await?;
+        let of_requests = |_, requests: Vec<_>| {
+            let request = care_request_plant::Column::CareRequestId;
+            Some(plants_of_requests().filter(self.among(request, requests)))
+        };
+        let requests = keys.iter().map(|key| key.0);
+        let Some(statement) = self.by_keys::<RequestPlantsKey, _, _>(requests, of_requests) else {
+            return Ok(HashMap::new());
+        };
+        let rows: Vec<PlantOf> = self.database.reader().all(statement).await?;
         let mut lists = lists(rows.into_iter().map(|PlantOf(request, plant)| (request, plant)));
         Ok(keys
             .iter()
@@ -329,6 +339,24 @@ impl Reader {
         V: Into<Value> + ValueType,
     {
         is_among(self.database.backend(), column, values)
+    }
+
+    /// The statement that reads what keys of a kind stand for.
+    fn by_keys<K, I, E>(
+        &self,
+        ids: impl Iterator<Item = I>,
+        select: impl Fn(Option<UserId>, Vec<I>) -> Option<Select<E>>,
+    ) -> Option<Statement>
+    where
+        K: 'static,
+        I: Into<Value> + ValueType,
+        E: EntityTrait,
+    {
+        let viewer = self.viewer.map(|viewer| viewer.id);
+        let build = |viewer, ids| select(viewer, ids).map(QueryTrait::into_query);
+        let texts = self.database.texts();
+        let asked = (viewer, ids.collect());
+        texts.by_keys(self.database.backend(), TypeId::of::<K>(), asked, build)
     }
 
     async fn all<M>(&self, statement: &SelectStatement) -> Result<Vec<M>, Arc<DbErr>>

@@ -94,11 +94,12 @@ async fn a_request_is_one_trace_from_the_caller_to_the_database() {
 #[tokio::test]
 async fn a_batch_is_linked_to_the_fields_that_asked() {
     let (app, collector) = observed().await;
-    let story = Story::in_progress(&app).await;
-    story.water(1).await;
+    let (story, other) = (Story::in_progress(&app).await, Story::open(&app).await);
     let (header, trace, _) = traceparent(12);
-    let query = "query($id: ID!) { careRequest(id: $id) { owner { id } caretaker { id } } }";
-    run_at(&app, &story.owner, &header, query, json!({ "id": story.request })).await;
+    let query = "query($mine: ID!, $other: ID!) { mine: careRequest(id: $mine) { caretaker { id } }
+        other: careRequest(id: $other) { owner { id } } }";
+    let ids = json!({ "mine": story.request, "other": other.request });
+    run_at(&app, &story.owner, &header, query, ids).await;
     let batch = collector
         .span("the batch", |seen| {
             seen.trace == trace && seen.name == "GraphQL DataLoader Batch User"
