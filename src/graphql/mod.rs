@@ -33,6 +33,7 @@ pub mod stream_ticket;
 pub mod timeline;
 pub mod user;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use async_graphql::futures_util::StreamExt as _;
@@ -91,9 +92,12 @@ type PlantCareSchema = Schema<Query, Mutation, Subscription>;
 /// The schema before it is finished.
 pub type Builder = SchemaBuilder<Query, Mutation, Subscription>;
 
-/// The schema with its process, ready to run operations within the limits.
+/// The schema with its process, ready to run operations within the limits. Every request has one: it is a handle.
 #[derive(Clone)]
-pub struct Api {
+pub struct Api(Arc<Parts>);
+
+/// What an [`Api`] is made of.
+pub struct Parts {
     schema: PlantCareSchema,
     /// The same, with a look at each resolver.
     observed: PlantCareSchema,
@@ -102,14 +106,22 @@ pub struct Api {
     /// The same, with a look at each resolver.
     observed_teller: PlantCareSchema,
     calls: Arc<Calls>,
-    groups: Arc<Groups>,
+    groups: Groups,
     on_board: Arc<OnBoard>,
-    costs: Arc<Costs>,
+    costs: Costs,
     /// Documents that were read before.
-    known: Arc<Known>,
-    sdl: Arc<str>,
-    busy: Arc<Busy>,
+    known: Known,
+    sdl: String,
+    busy: Busy,
     app: App,
+}
+
+impl Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// The schema's text: what `plant-care schema` prints.
@@ -176,20 +188,20 @@ impl Api {
             }
         };
         let fast = || builder().validation_mode(ValidationMode::Fast);
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             schema: strict().finish(),
             observed: strict().extension(resolvers.clone()).finish(),
             teller: fast().finish(),
             observed_teller: fast().extension(resolvers).finish(),
             calls,
-            groups: Arc::default(),
+            groups: Groups::default(),
             on_board,
-            costs: Arc::new(Costs::of_schema(&document)),
-            known: Arc::default(),
-            sdl: sdl.into(),
-            busy: Arc::default(),
+            costs: Costs::of_schema(&document),
+            known: Known::default(),
+            sdl,
+            busy: Busy::default(),
             app,
-        })
+        })))
     }
 
     /// The process.
