@@ -194,17 +194,21 @@ impl Topic {
             // Trimmed, another log, or not so long: its head and floor tell. What was written between the two looks is
             // in the one and not in the other, so that only a look after both proves that something is not there.
             self.check().await?;
-            entries = read(to.min(self.known().1.last)).await?;
+            entries = read(to.min(self.known().1.sure)).await?;
         }
         let entries: Vec<_> = entries.into_iter().map(Arc::new).collect();
         let mut state = self.state();
-        let to = to.min(state.known.last);
-        if state.generation != generation || to < from {
+        if state.generation != generation {
             return Ok(());
         }
         for entry in &entries {
             state.known.access_version = state.known.access_version.max(entry.access_version);
             state.known.sure = state.known.sure.max(entry.seq);
+        }
+        // Whoever else said that there is more may have said so again meanwhile, and be wrong again.
+        let to = to.min(state.known.sure);
+        if to < from {
+            return Ok(());
         }
         if of_ring {
             for entry in &entries {

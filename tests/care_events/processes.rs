@@ -60,7 +60,7 @@ async fn wake_ups_that_are_doubled_or_old_or_of_nothing_double_nothing() {
     }
     // Whoever was told of too many looks for them while they are written.
     for number in 1..=40 {
-        app.app.wake(Wake::Moved(stream, 200 + number));
+        app.app.wake(Wake::Moved(stream, 200 * number));
         story.water(1).await;
     }
     let end = BEGINNING + 40;
