@@ -311,3 +311,13 @@ async fn a_process_starts_without_what_it_cannot_send_to() {
     app.database.close().await.unwrap();
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[tokio::test]
+async fn a_statement_that_stores_several_things_is_known_by_the_first() {
+    let app = TestApp::start().await;
+    let story = Story::in_progress(&app).await;
+    story.water(1).await;
+    let series =
+        r#"plant_care_database_query_duration_seconds_count{operation="INSERT",table="care_records"}"#;
+    assert_eq!(app.metrics().await.value(series), 1);
+}

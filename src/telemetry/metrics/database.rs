@@ -61,6 +61,7 @@ const OPERATIONS: [(&str, &str); 4] = [
 impl<'s> Statement<'s> {
     /// Reads a statement as the program writes them.
     pub fn of(sql: &'s str) -> Self {
+        let sql = first_part(sql);
         for (operation, before) in OPERATIONS {
             if sql.get(..operation.len()) == Some(operation) {
                 // Of a query over another one, the inner one's.
@@ -76,6 +77,14 @@ impl<'s> Statement<'s> {
             table: OTHER,
         }
     }
+}
+
+/// Of a statement that does several things, the first.
+fn first_part(sql: &str) -> &str {
+    let parts = sql.strip_prefix("WITH ");
+    parts
+        .and_then(|parts| parts.split_once(" AS ("))
+        .map_or(sql, |(_, first)| first)
 }
 
 fn table(text: &str) -> &str {
@@ -159,6 +168,11 @@ mod tests {
     fn a_statement_is_known_by_its_first_words() {
         for (sql, operation, table) in [
             (r#"SELECT "users"."id" FROM "users" WHERE 1"#, "SELECT", "users"),
+            (
+                r#"WITH "part_0" AS (INSERT INTO "comments" ("id") VALUES ($1)) INSERT INTO "events" ("id") VALUES ($2)"#,
+                "INSERT",
+                "comments",
+            ),
             ("SELECT a FROM (SELECT * FROM x) y", "SELECT", "x"),
             (
                 r#"INSERT INTO "stream_entries" ("a") VALUES (1)"#,
