@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Story, TestApp};
+use crate::support::{Story, TestApp, until};
 
 async fn ask(app: &TestApp, path: &str) -> (StatusCode, Value) {
     let response = app.request(Method::GET, path).send().await.unwrap();
@@ -14,6 +14,8 @@ async fn ask(app: &TestApp, path: &str) -> (StatusCode, Value) {
 #[tokio::test]
 async fn a_server_that_can_serve_is_live_and_ready() {
     let app = TestApp::start().await;
+    // On Postgres its connection to listen on is made beside all else.
+    until("the bus listens", || app.app.bus.is_listening()).await;
     assert_eq!(
         ask(&app, "/health/live").await,
         (StatusCode::OK, json!({ "status": "live" }))
