@@ -13,6 +13,7 @@ use sea_orm::{DbBackend, Statement};
 use uuid::Uuid;
 
 use crate::entity::UserId;
+use crate::entity::among::parameter;
 
 /// The viewer and the keys that a text is made with: nobody's, and nothing's.
 const MARKS: [Uuid; 3] = [Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3)];
@@ -66,7 +67,7 @@ impl Texts {
                 Arc::clone(texts.entry(key).or_insert(text))
             }
         };
-        text.with(viewer, &together(keys))
+        text.with(viewer, &parameter(keys))
     }
 }
 
@@ -79,7 +80,7 @@ impl Text {
         let keys = &keys[..if by_one { 1 } else { 2 }];
         let keys = || keys.iter().map(|key| K::unwrap((*key).into())).collect();
         let statement = DbBackend::Postgres.build(&build(Some(UserId(viewer)), keys())?);
-        let (viewer, keys) = (Value::from(viewer), together::<K>(keys()));
+        let (viewer, keys) = (Value::from(viewer), parameter::<K>(keys()));
         let values = statement.values.map_or_else(Vec::new, |values| values.0);
         let place = |value| match value {
             value if value == viewer => Place::Viewer,
@@ -103,17 +104,6 @@ impl Text {
             values: Some(Values(values.collect::<Option<_>>()?)),
             db_backend: DbBackend::Postgres,
         })
-    }
-}
-
-/// Keys as they are given: one by itself, many as an array ([`is_among`](crate::entity::among::is_among)).
-fn together<K: Into<Value> + ValueType>(mut keys: Vec<K>) -> Value {
-    match keys.pop() {
-        Some(key) if keys.is_empty() => key.into(),
-        last => {
-            let all = keys.into_iter().chain(last).map(Into::into);
-            Value::Array(K::array_type(), Some(Box::new(all.collect())))
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! anew each time in the hope for fewer.
 
 use sea_orm::sea_query::extension::postgres::PgFunc;
-use sea_orm::sea_query::{ArrayType, Expr, ExprTrait as _, SimpleExpr, Value, ValueType};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Value, ValueType};
 use sea_orm::{ColumnTrait, DbBackend};
 
 /// That a column has one of these values.
@@ -14,21 +14,26 @@ where
     C: ColumnTrait,
     V: Into<Value> + ValueType,
 {
-    let mut values: Vec<Value> = values.into_iter().map(Into::into).collect();
+    let values: Vec<V> = values.into_iter().collect();
     match backend {
-        _ if values.len() == 1 => column.eq(values.remove(0)),
+        _ if values.len() == 1 => column.eq(parameter(values)),
         DbBackend::Postgres => {
-            Expr::col(column.as_column_ref()).eq(PgFunc::any(array_of(V::array_type(), values)))
+            Expr::col(column.as_column_ref()).eq(PgFunc::any(Expr::value(parameter(values))))
         }
         _ => column.is_in(values),
     }
 }
 
-/// Values as one parameter of Postgres.
-pub fn array<V: Into<Value> + ValueType>(values: impl IntoIterator<Item = V>) -> SimpleExpr {
-    array_of(V::array_type(), values.into_iter().map(Into::into).collect())
+/// Values as [`is_among`] gives them to Postgres: one by itself, many as an array.
+pub fn parameter<V: Into<Value> + ValueType>(mut values: Vec<V>) -> Value {
+    match values.pop() {
+        Some(value) if values.is_empty() => value.into(),
+        last => array(values.into_iter().chain(last)),
+    }
 }
 
-fn array_of(of: ArrayType, values: Vec<Value>) -> SimpleExpr {
-    Expr::value(Value::Array(of, Some(Box::new(values))))
+/// Values as one parameter of Postgres.
+pub fn array<V: Into<Value> + ValueType>(values: impl IntoIterator<Item = V>) -> Value {
+    let values = values.into_iter().map(Into::into).collect();
+    Value::Array(V::array_type(), Some(Box::new(values)))
 }

@@ -263,12 +263,18 @@ impl Loader<CommentsKey> for Reader {
     async fn load(&self, keys: &[CommentsKey]) -> Rows<CommentsKey, Self::Value> {
         let mut pages = HashMap::with_capacity(keys.len());
         for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
-            let asked = Lists::new(self.database.backend(), comment::Column::CareRequestId, requests);
+            let asked = Lists::new(
+                self.database.backend(),
+                comment::Column::CareRequestId,
+                requests.clone(),
+            );
             let statement = page.of_each::<Comment, _>(comment::Entity::find(), asked, comment::Column::Id);
             let rows = self.all::<ByPlace<comment::Model>>(&statement).await?;
             let mut lists = lists(rows.into_iter().map(|ByPlace(row)| (row.care_request_id, row)));
-            let asked = keys.iter().filter(|key| key.1 == page);
-            pages.extend(asked.map(|key| (*key, lists.remove(&key.0).unwrap_or_default().into())));
+            pages.extend(requests.into_iter().map(|request| {
+                let list = lists.remove(&request).unwrap_or_default();
+                (CommentsKey(request, page), list.into())
+            }));
         }
         Ok(pages)
     }
@@ -279,17 +285,23 @@ impl Loader<OffersKey> for Reader {
     type Error = Arc<DbErr>;
 
     async fn load(&self, keys: &[OffersKey]) -> Rows<OffersKey, Self::Value> {
-        let mut pages = HashMap::with_capacity(keys.len());
         let Some(viewer) = &self.viewer else {
             return Ok(HashMap::new());
         };
+        let mut pages = HashMap::with_capacity(keys.len());
         for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
-            let asked = Lists::new(self.database.backend(), offer::Column::CareRequestId, requests);
+            let asked = Lists::new(
+                self.database.backend(),
+                offer::Column::CareRequestId,
+                requests.clone(),
+            );
             let statement = page.of_each::<Offer, _>(offer::visible_to(viewer.id), asked, offer::Column::Id);
             let rows = self.all::<ByPlace<offer::Model>>(&statement).await?;
             let mut lists = lists(rows.into_iter().map(|ByPlace(row)| (row.care_request_id, row)));
-            let asked = keys.iter().filter(|key| key.1 == page);
-            pages.extend(asked.map(|key| (*key, lists.remove(&key.0).unwrap_or_default().into())));
+            pages.extend(requests.into_iter().map(|request| {
+                let list = lists.remove(&request).unwrap_or_default();
+                (OffersKey(request, page), list.into())
+            }));
         }
         Ok(pages)
     }

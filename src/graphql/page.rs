@@ -153,7 +153,7 @@ impl Page {
         Query::select()
             .column((page.clone(), Asterisk))
             .from_function(
-                Func::cust("unnest").arg(array(lists.of).cast_as(Alias::new("uuid[]"))),
+                Func::cust("unnest").arg(Expr::value(array(lists.of)).cast_as(Alias::new("uuid[]"))),
                 asked,
             )
             .join_lateral(

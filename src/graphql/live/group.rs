@@ -1,17 +1,15 @@
 //! Subscribers who are told the same: an event is resolved once for all of them.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_graphql::{Request, Response, Variables};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use super::interned::Interned;
+use super::lately::Lately;
 use super::prepared::Prepared;
 use super::{Board, Plan, Stage, ToTell, Told};
 use crate::crypto;
@@ -20,12 +18,6 @@ use crate::graphql::Api;
 use crate::graphql::request::canonical;
 use crate::graphql::scope::Caller;
 use crate::live::{Message, Seat, Stream, Teller};
-
-/// For how long an answer is shared. It may hold free text, which must not be kept: what was changed or
-/// hidden since is told as it is.
-pub(super) const SHARED_FOR: Duration = Duration::from_secs(1);
-/// Answers kept at most.
-const ANSWERS: usize = 64;
 
 /// The operations and groups that are in use.
 #[derive(Default)]
@@ -42,13 +34,7 @@ pub(super) struct Group {
     prepared: Arc<Prepared>,
     variables: Variables,
     caller: Caller,
-    answers: Mutex<VecDeque<Answer>>,
-}
-
-struct Answer {
-    to: Question,
-    asked: Instant,
-    cell: Arc<Cell>,
+    answers: Lately<Question, Cell>,
 }
 
 /// An answer, or the wait for it.
@@ -166,7 +152,7 @@ impl Groups {
                 prepared,
                 variables: request.variables.clone(),
                 caller,
-                answers: Mutex::default(),
+                answers: Lately::default(),
             })
         });
         match group {
@@ -178,7 +164,7 @@ impl Groups {
     /// Lets go of the answers that are too old to be shared.
     pub fn forget_old(&self) {
         for group in self.groups.all() {
-            group.forget_old();
+            group.answers.forget_old();
         }
     }
 }
@@ -206,7 +192,7 @@ impl Group {
     /// The answer, if another has it already. If one is about to have it, `seat` is woken then: a thousand
     /// subscribers who are told the same wait without anything that runs.
     pub(super) fn shared(&self, told: &Told, seat: &Arc<Seat>) -> Shared {
-        let cell = Question::of(told).and_then(|question| fresh(&self.answers(), question));
+        let cell = Question::of(told).and_then(|question| self.answers.find(&question));
         let Some(cell) = cell else {
             return Shared::No;
         };
@@ -238,7 +224,7 @@ impl Group {
 
     /// Resolves what is told so that it can be shared.
     async fn resolve_for_all(&self, question: Question, told: Told) -> Result<Arc<Cell>, Erroneous> {
-        let cell = self.cell(question);
+        let cell = self.answers.find_or_ask(question);
         let resolving = cell.resolving();
         cell.body.get_or_try_init(|| self.run(told)).await?;
         drop(resolving);
@@ -251,23 +237,6 @@ impl Group {
             None => Ok(()),
             Some(question) => self.resolve_for_all(question, told).await.map(drop),
         }
-    }
-
-    fn cell(&self, question: Question) -> Arc<Cell> {
-        let mut answers = self.answers();
-        if let Some(cell) = fresh(&answers, question) {
-            return cell;
-        }
-        if answers.len() == ANSWERS {
-            answers.pop_front();
-        }
-        let cell = Arc::<Cell>::default();
-        answers.push_back(Answer {
-            to: question,
-            asked: Instant::now(),
-            cell: Arc::clone(&cell),
-        });
-        cell
     }
 
     async fn run(&self, told: Told) -> Result<Option<Arc<str>>, Erroneous> {
@@ -293,23 +262,6 @@ impl Group {
             }
         }
     }
-
-    fn forget_old(&self) {
-        let mut answers = self.answers();
-        while answers
-            .front()
-            .is_some_and(|answer| answer.asked.elapsed() >= SHARED_FOR)
-        {
-            answers.pop_front();
-        }
-        if answers.is_empty() {
-            answers.shrink_to_fit();
-        }
-    }
-
-    fn answers(&self) -> std::sync::MutexGuard<'_, VecDeque<Answer>> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Teller for Group {
@@ -319,13 +271,6 @@ impl Teller for Group {
             drop(self.make_ready(Told::Live(message)).await);
         })
     }
-}
-
-/// The answer to a question, or the wait for it, if it is not too old to be shared.
-fn fresh(answers: &VecDeque<Answer>, question: Question) -> Option<Arc<Cell>> {
-    let mut newest_first = answers.iter().rev();
-    let answer = newest_first.find(|answer| answer.to == question && answer.asked.elapsed() < SHARED_FOR);
-    answer.map(|answer| Arc::clone(&answer.cell))
 }
 
 fn bytes(response: &Response) -> Arc<str> {

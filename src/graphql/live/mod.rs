@@ -8,6 +8,7 @@
 mod following;
 mod group;
 mod interned;
+mod lately;
 pub mod messages;
 mod on_board;
 mod prepared;

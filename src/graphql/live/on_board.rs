@@ -1,30 +1,18 @@
 //! The requests that the board tells of, read once for all who are told.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use sea_orm::{Condition, DbErr, QueryFilter as _};
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
-use super::group::SHARED_FOR;
+use super::lately::Lately;
 use crate::database::Database;
 use crate::entity::{EventId, care_request, event};
 
-/// Rows kept at most.
-const ROWS: usize = 64;
-
-/// Requests as they were read after an event. All members are shown the same of them, whatever each selects; they hold
-/// free text and are [forgotten](OnBoard::forget_old) as answers are.
+/// Requests as they were read after an event, by the event and the area that they were looked for in. All members are shown
+/// the same of them, whatever each selects.
 #[derive(Default)]
-pub struct OnBoard(Mutex<VecDeque<Read>>);
-
-struct Read {
-    after: EventId,
-    area: Option<Condition>,
-    asked: Instant,
-    row: Arc<Row>,
-}
+pub struct OnBoard(Lately<(EventId, Option<Condition>), Row>);
 
 /// The request, or the wait for it; nothing within if it is not shown there.
 type Row = OnceCell<Option<Arc<care_request::Model>>>;
@@ -41,7 +29,7 @@ impl OnBoard {
         let Some(id) = event.care_request_id else {
             return Ok(None);
         };
-        let row = self.row(event.id, area.as_ref());
+        let row = self.0.find_or_ask((event.id, area.clone()));
         let read = row.get_or_try_init(|| async {
             let shown = care_request::on_board(id).filter(Condition::all().add_option(area));
             let row = shown.one(database.reader()).await?;
@@ -52,31 +40,6 @@ impl OnBoard {
 
     /// Lets go of what is too old to be shown.
     pub fn forget_old(&self) {
-        self.rows().retain(|read| read.asked.elapsed() < SHARED_FOR);
-    }
-
-    fn row(&self, after: EventId, area: Option<&Condition>) -> Arc<Row> {
-        let mut rows = self.rows();
-        let known = rows.iter().rev().find(|read| {
-            read.after == after && read.asked.elapsed() < SHARED_FOR && read.area.as_ref() == area
-        });
-        if let Some(read) = known {
-            return Arc::clone(&read.row);
-        }
-        if rows.len() == ROWS {
-            rows.pop_front();
-        }
-        let row = Arc::<Row>::default();
-        rows.push_back(Read {
-            after,
-            area: area.cloned(),
-            asked: Instant::now(),
-            row: Arc::clone(&row),
-        });
-        row
-    }
-
-    fn rows(&self) -> MutexGuard<'_, VecDeque<Read>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.forget_old();
     }
 }
