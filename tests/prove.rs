@@ -151,3 +151,24 @@ async fn a_long_replay_and_a_slow_stream_share_a_socket() {
     assert_eq!(proved["slow_events"], 6);
     assert!(proved["replays"].as_u64().unwrap() >= 1, "{proved}");
 }
+
+#[tokio::test]
+async fn what_is_more_than_can_be_served_is_told_to_come_back() {
+    let proved = prove(&[
+        "overload",
+        "--unpinned",
+        "--seconds",
+        "3",
+        "--capacity-seconds",
+        "1",
+        "--members",
+        "8",
+        "--in-flight",
+        "40",
+    ])
+    .await;
+    for kind in ["logins", "lists"] {
+        assert!(proved[kind]["accepted"].as_u64().unwrap() > 0, "{proved}");
+        assert!(proved[kind]["refused"].as_u64().unwrap() > 0, "{proved}");
+    }
+}

@@ -50,6 +50,8 @@ pub struct Program {
     binary: PathBuf,
     settings: Vec<(String, String)>,
     folder: PathBuf,
+    /// The only core that it may run on.
+    core: Option<usize>,
 }
 
 impl Program {
@@ -77,6 +79,7 @@ impl Program {
                 .map_err(|error| Failure::new(format!("the server program {}: {error}", binary.display())))?,
             settings: usual.into_iter().collect(),
             folder: folder.to_owned(),
+            core: None,
         };
         program
             .settings
@@ -115,6 +118,15 @@ impl Program {
         program
     }
 
+    /// The same program on one core.
+    #[must_use]
+    pub fn on_core(&self, core: usize) -> Self {
+        Self {
+            core: Some(core),
+            ..self.clone()
+        }
+    }
+
     /// What `config` prints.
     pub async fn config(&self) -> Result<String> {
         let output = self.command("config").output().await?;
@@ -131,7 +143,15 @@ impl Program {
     }
 
     fn command(&self, command: &str) -> Command {
-        let mut run = Command::new(&self.binary);
+        let mut run = match self.core {
+            None => Command::new(&self.binary),
+            Some(core) => {
+                // It becomes the program: the process is the same.
+                let mut run = Command::new("taskset");
+                run.args(["-c", &core.to_string()]).arg(&self.binary);
+                run
+            }
+        };
         run.arg(command)
             .env_clear()
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
