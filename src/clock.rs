@@ -24,8 +24,16 @@ struct Inner {
 enum Time {
     /// The system's, and when this clock was made.
     System(Instant),
-    /// Set by hand, and when this clock was made.
-    Manual(watch::Sender<DateTime<Utc>>, DateTime<Utc>),
+    /// Set by hand.
+    Manual(watch::Sender<Hands>),
+}
+
+/// What a clock shows that is set by hand.
+#[derive(Clone, Copy, Debug)]
+struct Hands {
+    now: DateTime<Utc>,
+    /// How long ago the clock was made, whatever time it shows.
+    elapsed: Duration,
 }
 
 /// The time of a log line: always the system's, because a line tells when it was written.
@@ -42,8 +50,10 @@ impl Clock {
 
     /// A clock that stands still until it is [advanced](Self::advance), for tests and seeds.
     pub fn manual(start: DateTime<Utc>) -> Self {
-        let start = start.trunc_subsecs(6);
-        Self::over(Time::Manual(watch::Sender::new(start), start))
+        Self::over(Time::Manual(watch::Sender::new(Hands {
+            now: start.trunc_subsecs(6),
+            elapsed: Duration::ZERO,
+        })))
     }
 
     fn over(time: Time) -> Self {
@@ -56,7 +66,7 @@ impl Clock {
     /// The time now, in whole microseconds: what Postgres can store.
     pub fn now(&self) -> DateTime<Utc> {
         match &self.0.time {
-            Time::Manual(now, _) => *now.borrow(),
+            Time::Manual(hands) => hands.borrow().now,
             #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
             Time::System(_) => Utc::now().trunc_subsecs(6),
         }
@@ -65,7 +75,7 @@ impl Clock {
     /// How long ago this clock was made: what deadlines are counted in, because it never goes back.
     pub fn elapsed(&self) -> Duration {
         match &self.0.time {
-            Time::Manual(now, start) => (*now.borrow() - *start).to_std().unwrap_or_default(),
+            Time::Manual(hands) => hands.borrow().elapsed,
             Time::System(start) => start.elapsed(),
         }
     }
@@ -74,10 +84,10 @@ impl Clock {
     pub async fn reach(&self, at: Duration) {
         match &self.0.time {
             Time::System(start) => tokio::time::sleep_until(*start + at).await,
-            Time::Manual(now, start) => {
-                let reached = |now: &DateTime<Utc>| (*now - *start).to_std().unwrap_or_default() >= at;
+            Time::Manual(hands) => {
+                let reached = |hands: &Hands| hands.elapsed >= at;
                 // It fails only if the clock is gone, and this holds it.
-                let _gone = now.subscribe().wait_for(reached).await.is_err();
+                let _gone = hands.subscribe().wait_for(reached).await.is_err();
             }
         }
     }
@@ -96,8 +106,19 @@ impl Clock {
 
     /// Moves a manual clock on; a system clock cannot be moved and stays.
     pub fn advance(&self, by: TimeDelta) {
-        if let Time::Manual(now, _) = &self.0.time {
-            now.send_modify(|now| *now += by);
+        if let Time::Manual(hands) = &self.0.time {
+            hands.send_modify(|hands| {
+                hands.now += by;
+                hands.elapsed += by.to_std().unwrap_or_default();
+            });
+        }
+    }
+
+    /// Sets a manual clock to another time, as operators and time servers do with a system's: it shows another time,
+    /// and nothing has taken longer.
+    pub fn set(&self, by: TimeDelta) {
+        if let Time::Manual(hands) = &self.0.time {
+            hands.send_modify(|hands| hands.now += by);
         }
     }
 }
@@ -111,6 +132,18 @@ mod tests {
         let clock = Clock::manual(DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
         let ids: Vec<_> = (0..10_000).map(|_| clock.new_id()).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[tokio::test]
+    async fn what_has_taken_long_has_whatever_time_the_clock_is_set_to() {
+        let clock = Clock::manual(DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
+        let before = clock.now();
+        clock.set(TimeDelta::hours(-1));
+        assert_eq!(clock.now(), before - TimeDelta::hours(1));
+        assert_eq!(clock.elapsed(), Duration::ZERO);
+        clock.advance(TimeDelta::seconds(1));
+        assert_eq!(clock.elapsed(), Duration::from_secs(1));
+        clock.reach(Duration::from_secs(1)).await;
     }
 
     #[test]

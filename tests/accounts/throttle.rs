@@ -117,3 +117,61 @@ async fn an_address_registers_a_number_of_times_an_hour_over_every_transport() {
     app.app.clock.advance(TimeDelta::minutes(30));
     assert_eq!(outcome(&register("cleo").await, "register"), "in");
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_refuses_nobody() {
+    let app = TestApp::start_with(&[PROXY, ("LIMIT_LOGINS_PER_ADDRESS", "3")]).await;
+    let olga = app.member("Olga").await.email;
+    assert_eq!(login(&app, "192.0.2.1", &olga, PASSWORD).await, "in");
+    app.app.clock.set(TimeDelta::hours(-1));
+    assert_eq!(login(&app, "192.0.2.1", &olga, PASSWORD).await, "in");
+    app.app.clock.set(TimeDelta::hours(3));
+    assert_eq!(login(&app, "192.0.2.1", &olga, PASSWORD).await, "in");
+    assert_eq!(login(&app, "192.0.2.1", &olga, PASSWORD).await, "LIMIT_EXCEEDED");
+}
+
+const REFRESH: &str = "mutation($input: RefreshSessionInput!) { refreshSession(input: $input) {
+    session { refreshToken } userErrors { code } } }";
+
+#[tokio::test]
+async fn tokens_that_open_nothing_are_counted_by_address_and_right_ones_are_not() {
+    let app = TestApp::start_with(&[PROXY, ("LIMIT_WRONG_TOKENS_PER_ADDRESS", "2")]).await;
+    let mut token = app.member("Olga").await.refresh_token;
+    let refresh = async |from: &str, token: &str| {
+        let headers = [("x-forwarded-for", from)];
+        let input = json!({ "input": { "refreshToken": token } });
+        let (_, answer) = app.post(&headers, REFRESH, input).await;
+        (outcome(&answer, "refreshSession"), answer)
+    };
+    for _ in 0..5 {
+        let (outcome, answer) = refresh("192.0.2.1", &token).await;
+        assert_eq!(outcome, "in");
+        token = crate::support::text(&answer["data"]["refreshSession"]["session"]["refreshToken"]);
+    }
+    assert_eq!(refresh("192.0.2.1", "garbage").await.0, "INVALID_CREDENTIALS");
+    // A ticket that opens nothing is one of them.
+    let ticket = async |from: &str| {
+        let path = "/graphql?query=subscription%7BmyFeed%7B__typename%7D%7D&ticket=garbage";
+        let asked = app
+            .request(reqwest::Method::GET, path)
+            .header("accept", "text/event-stream")
+            .header("x-forwarded-for", from);
+        asked.send().await.unwrap()
+    };
+    assert_eq!(ticket("192.0.2.1").await.status(), 204);
+    let statements = app.app.database.statements();
+    let refused =
+        json!({ "code": "LIMIT_EXCEEDED", "limit": "WRONG_TOKENS_PER_ADDRESS", "value": 3, "maximum": 2 });
+    let (_, answer) = refresh("192.0.2.1", "garbage").await;
+    assert_eq!(answer["errors"][0]["extensions"], refused);
+    let answer: Value = ticket("192.0.2.1").await.json().await.unwrap();
+    assert_eq!(answer["errors"][0]["extensions"], refused);
+    assert_eq!(
+        app.app.database.statements(),
+        statements,
+        "the database was not asked"
+    );
+    assert_eq!(refresh("192.0.2.2", &token).await.0, "in");
+    app.app.clock.advance(TimeDelta::minutes(30));
+    assert_eq!(refresh("192.0.2.1", "garbage").await.0, "INVALID_CREDENTIALS");
+}
