@@ -6,11 +6,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use opentelemetry::context::FutureExt as _;
 use sea_orm::DbErr;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::auth::Recent;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -46,8 +48,10 @@ pub struct App {
     /// How many passwords may be hashed at once: as many as there are cores, so that logins cannot
     /// starve everything else.
     pub hashing: Arc<Semaphore>,
+    /// Who is served when not everybody can be.
+    pub admission: Admission,
     /// How often one may log in and register.
-    pub throttle: Arc<Throttle>,
+    pub throttle: Throttle,
     /// Every task that the process started; it waits for them when it stops.
     pub tasks: TaskTracker,
     /// Set when the process begins to stop: nobody new is let in.
@@ -108,7 +112,8 @@ impl App {
         let bus = Bus::start(&config, &database, &keys, ties).await?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            throttle: Arc::new(Throttle::new(&config.limits)),
+            admission: Admission::new(&config, &clock, &telemetry.metrics.shedding),
+            throttle: Throttle::new(&config.limits, clock.clone()),
             config: Arc::new(config),
             clock,
             telemetry,
@@ -125,6 +130,21 @@ impl App {
         })
     }
 }
+
+impl App {
+    /// Runs something to its end in a task of its own, whatever becomes of whoever waits for it.
+    pub async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Interrupted> {
+        let running = self.tasks.spawn(work.with_current_context());
+        running.await.map_err(|_| Interrupted)
+    }
+}
+
+/// A task ended before its answer: it failed, or the process is stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted;
 
 /// Connects to the configured database.
 pub async fn connect(config: &Config, telemetry: Arc<Telemetry>) -> Result<Database, StartError> {

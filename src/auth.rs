@@ -44,13 +44,36 @@ pub fn issue(keys: &Keys, user: &user::Model, session: FamilyId, expires_at: Dat
     keys.seal_token(&claims)
 }
 
-/// Who sends this `Authorization` value; nobody in particular if there is none. Whether her session lives, the database
-/// is asked once a second.
-pub async fn authenticate(app: &App, authorization: Option<&str>) -> Result<Viewer, AuthError> {
-    let Some(authorization) = authorization else {
-        return Ok(Viewer::Anonymous);
+/// Who an `Authorization` value says that sends it; whether that holds, only [`authenticate`] says.
+#[derive(Clone, Copy, Debug)]
+pub enum Bearer {
+    /// Nobody in particular: there is none.
+    Nobody,
+    /// It is no token of ours.
+    Stranger,
+    /// What the token claims.
+    Claims(Claims),
+}
+
+impl Bearer {
+    /// Reads an `Authorization` value.
+    pub fn read(app: &App, authorization: Option<&str>) -> Self {
+        match authorization.map(|authorization| claims(app, authorization)) {
+            None => Self::Nobody,
+            Some(None) => Self::Stranger,
+            Some(Some(claims)) => Self::Claims(claims),
+        }
+    }
+}
+
+/// Who comes with a token; nobody in particular without one. Whether her session lives, the database is asked once a
+/// second.
+pub async fn authenticate(app: &App, bearer: Bearer) -> Result<Viewer, AuthError> {
+    let claims = match bearer {
+        Bearer::Nobody => return Ok(Viewer::Anonymous),
+        Bearer::Stranger => return Err(AuthError::Invalid),
+        Bearer::Claims(claims) => claims,
     };
-    let claims = claims(app, authorization).ok_or(AuthError::Invalid)?;
     let now = app.clock.now();
     if claims.expires_at <= now.timestamp() {
         return Err(AuthError::Invalid);

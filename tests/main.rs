@@ -36,6 +36,8 @@ mod live;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
+mod overload;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod prove;

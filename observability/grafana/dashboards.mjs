@@ -288,6 +288,12 @@ const overview = dashboard(
       series(['sum by (instance, pool) (plant_care_database_pool_connections{state="used"}) / sum by (instance, pool) (plant_care_database_pool_max_connections)', '{{instance}} {{pool}}']),
       { max: 1 }),
 
+    row('Admission'),
+    lines('Turned Away', 'Requests a second that were told at once that the server is busy, by the queue in which they would have waited too long.', 12, 'ops',
+      series(['sum by (queue) (rate(plant_care_admission_refused_total[$__rate_interval]))', '{{queue}}']), { stacked: true }),
+    lines('Served and Waiting', 'What the servers work on, and what waits for its turn.', 12, 'short',
+      series(['sum by (queue, state) (plant_care_admission_requests)', '{{queue}} {{state}}']), { decimals: 0 }),
+
     row('Log'),
     lines('Log Lines by Level', 'Errors and warnings that were logged.', FULL, 'short',
       logs('sum by (level) (count_over_time({service="plant-care-api", level=~"WARNING|ERROR"}[$__auto]))', { legendFormat: '{{level}}' }),

@@ -34,6 +34,8 @@ pub struct Limits {
     pub operation: Duration,
     /// `LIMIT_WEBSOCKET_MESSAGE_BYTES`: one message from a websocket client.
     pub websocket_message_bytes: usize,
+    /// `LIMIT_REQUESTS_IN_FLIGHT`: queries and mutations that are answered at the same time in one process.
+    pub requests_in_flight: usize,
     /// `LIMIT_CONNECTIONS`: connections of subscribers that are open in one process.
     pub connections: usize,
     /// `LIMIT_SUBSCRIPTIONS_PER_CONNECTION`: operations that run over one connection at the same time.
@@ -46,6 +48,9 @@ pub struct Limits {
     pub logins_per_address: usize,
     /// `LIMIT_REGISTRATIONS_PER_ADDRESS`: registrations from one address in an hour.
     pub registrations_per_address: usize,
+    /// `LIMIT_WRONG_TOKENS_PER_ADDRESS`: refresh tokens and stream tickets from one address in an hour that open
+    /// nothing.
+    pub wrong_tokens_per_address: usize,
 }
 
 impl Default for Limits {
@@ -64,12 +69,14 @@ impl Default for Limits {
             page_size: 100,
             operation: Duration::from_secs(10),
             websocket_message_bytes: 64 * 1024,
+            requests_in_flight: 256,
             connections: 10_000,
             subscriptions_per_connection: 100,
             subscriptions_per_user: 200,
             logins_per_account: 20,
             logins_per_address: 300,
             registrations_per_address: 100,
+            wrong_tokens_per_address: 300,
         }
     }
 }
@@ -100,6 +107,7 @@ impl Limits {
                 "1 to 600 seconds",
             )?),
             websocket_message_bytes: bytes("LIMIT_WEBSOCKET_MESSAGE_BYTES", usual.websocket_message_bytes)?,
+            requests_in_flight: count("LIMIT_REQUESTS_IN_FLIGHT", usual.requests_in_flight)?,
             connections: count("LIMIT_CONNECTIONS", usual.connections)?,
             subscriptions_per_connection: count(
                 "LIMIT_SUBSCRIPTIONS_PER_CONNECTION",
@@ -112,11 +120,15 @@ impl Limits {
                 "LIMIT_REGISTRATIONS_PER_ADDRESS",
                 usual.registrations_per_address,
             )?,
+            wrong_tokens_per_address: count(
+                "LIMIT_WRONG_TOKENS_PER_ADDRESS",
+                usual.wrong_tokens_per_address,
+            )?,
         })
     }
 
     /// Every limit by its variable, times in seconds.
-    pub(super) fn table(&self) -> [(&'static str, usize); 19] {
+    pub(super) fn table(&self) -> [(&'static str, usize); 21] {
         [
             ("LIMIT_BODY_BYTES", self.body_bytes),
             ("LIMIT_DOCUMENT_BYTES", self.document_bytes),
@@ -131,6 +143,7 @@ impl Limits {
             ("LIMIT_PAGE_SIZE", self.page_size),
             ("LIMIT_OPERATION_SECONDS", self.operation_seconds()),
             ("LIMIT_WEBSOCKET_MESSAGE_BYTES", self.websocket_message_bytes),
+            ("LIMIT_REQUESTS_IN_FLIGHT", self.requests_in_flight),
             ("LIMIT_CONNECTIONS", self.connections),
             (
                 "LIMIT_SUBSCRIPTIONS_PER_CONNECTION",
@@ -140,6 +153,7 @@ impl Limits {
             ("LIMIT_LOGINS_PER_ACCOUNT", self.logins_per_account),
             ("LIMIT_LOGINS_PER_ADDRESS", self.logins_per_address),
             ("LIMIT_REGISTRATIONS_PER_ADDRESS", self.registrations_per_address),
+            ("LIMIT_WRONG_TOKENS_PER_ADDRESS", self.wrong_tokens_per_address),
         ]
     }
 

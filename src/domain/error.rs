@@ -2,6 +2,8 @@
 
 use sea_orm::DbErr;
 
+use crate::admission::Busy;
+use crate::app::Interrupted;
 use crate::crypto::Unsealable;
 use crate::database::HasDatabaseError;
 use crate::entity::care_request::CareRequestStatus;
@@ -24,6 +26,8 @@ pub enum Error {
     Exceeded(Exceeded),
     /// A task of the process ended before its answer; it is stopping.
     Interrupted,
+    /// It would have taken too long until it was its turn.
+    Busy,
 }
 
 /// Which limit, what was asked for, and what is allowed.
@@ -149,6 +153,18 @@ impl From<Reason> for Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(vec![refusal])
+    }
+}
+
+impl From<Interrupted> for Error {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
+impl From<Busy> for Error {
+    fn from(_: Busy) -> Self {
+        Self::Busy
     }
 }
 

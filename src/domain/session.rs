@@ -7,8 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
+use super::throttle::Login;
 use super::values::{Email, Password};
 use super::{Error, Member, Reason};
+use crate::admission::{Key, Turn};
 use crate::app::App;
 use crate::auth;
 use crate::crypto;
@@ -40,13 +42,12 @@ pub struct Opened {
 /// Opens a session for whoever knows the password, as often as the [throttle](super::throttle) allows.
 pub async fn login(app: &App, from: IpAddr, email: &Email, password: &str) -> Result<Opened, Error> {
     let index = app.keys.email_index(email.as_ref());
-    let attempt = app.throttle.login(from, &index, app.clock.now())?;
-    let verified = verify(app, index, password).await;
-    if !matches!(verified, Ok(None)) {
-        // Right, or not looked at: something inside failed.
-        app.throttle.forgive(attempt);
-    }
-    let user = verified?.ok_or(Reason::InvalidCredentials)?;
+    let login = app.throttle.login(from, &index)?;
+    let turn = app.admission.password(Key::of_address(from)).await?;
+    let judged = judge(app.clone(), login, index, password.to_owned(), turn);
+    // To its end: a guess counts, and keeps its turn, whether its answer is waited for or not.
+    let (found, _turn) = app.to_its_end(judged).await??;
+    let user = found.ok_or(Reason::InvalidCredentials)?;
     let family = FamilyId(app.clock.new_id());
     let (opened, row) = open(app, user, family);
     app.write("login", &row, |write, row| {
@@ -57,6 +58,20 @@ pub async fn login(app: &App, from: IpAddr, email: &Email, password: &str) -> Re
     })
     .await?;
     Ok(opened)
+}
+
+/// The active member whose password it is, as the throttle is told.
+async fn judge(
+    app: App,
+    login: Login,
+    index: Vec<u8>,
+    password: String,
+    turn: Turn,
+) -> Result<(Option<user::Model>, Turn), Error> {
+    let judging = login.judge().await?;
+    let found = verify(&app, index, &password).await?;
+    judging.judged(found.is_some());
+    Ok((found, turn))
 }
 
 /// The active member whose password it is.
@@ -71,10 +86,23 @@ async fn verify(app: &App, index: Vec<u8>, password: &str) -> Result<Option<user
     Ok(found.filter(|user| matches && user.status == UserStatus::Active))
 }
 
-/// Exchanges a refresh token for a new pair. A token that comes a second time was stolen, from her or
-/// by her: its whole session ends.
-pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
+/// Exchanges a refresh token for a new pair, as often as the [throttle](super::throttle) allows with tokens that open
+/// nothing. A token that comes a second time was stolen, from her or by her: its whole session ends.
+pub async fn refresh(app: &App, from: IpAddr, refresh_token: &str) -> Result<Opened, Error> {
+    let token = app.throttle.token(from).await?;
     let hash = crypto::sha256(refresh_token.as_bytes());
+    let of_task = app.clone();
+    // To its end: a token that opens nothing counts, whether its answer is waited for or not.
+    let outcome = app.to_its_end(async move {
+        let opened = exchange(&of_task, hash).await?;
+        token.judged(opened.is_some());
+        Ok::<_, Error>(opened)
+    });
+    // Refused only after the commit: the revocation of a reused token's family must stay.
+    outcome.await??.ok_or_else(|| Reason::InvalidCredentials.into())
+}
+
+async fn exchange(app: &App, hash: Vec<u8>) -> Result<Option<Opened>, Error> {
     let (outcome, _) = app
         .write("refresh_session", &(app, hash), |write, (app, hash)| {
             Box::pin(async move {
@@ -101,8 +129,7 @@ pub async fn refresh(app: &App, refresh_token: &str) -> Result<Opened, Error> {
             })
         })
         .await?;
-    // Refused only after the commit: the revocation of a reused token's family must stay.
-    outcome.ok_or_else(|| Reason::InvalidCredentials.into())
+    Ok(outcome)
 }
 
 /// Ends the viewer's session: its access and refresh tokens are worthless from now on.

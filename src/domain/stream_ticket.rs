@@ -1,5 +1,7 @@
 //! Stream tickets: for an `EventSource`, which cannot send headers.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
@@ -51,12 +53,27 @@ pub async fn create(app: &App, viewer: &Member) -> Result<Ticket, Error> {
 
 /// The ticket's row, if it may be used for a request: the first time within a minute, which binds it to
 /// that request, and from then on for the same. Whether its session still lives is not said here.
+///
+/// An address may come so many times with tickets that open nothing, as the [throttle](super::throttle) says.
 pub async fn redeem(
     app: &App,
+    from: IpAddr,
     ticket: &str,
     request: [u8; 32],
 ) -> Result<Option<stream_ticket::Model>, Error> {
+    let token = app.throttle.token(from).await?;
     let hash = crypto::sha256(ticket.as_bytes());
+    let of_task = app.clone();
+    // To its end: a ticket that opens nothing counts, whether its answer is waited for or not.
+    let redeemed = app.to_its_end(async move {
+        let bound = bind(&of_task, hash, request).await?;
+        token.judged(bound.is_some());
+        Ok(bound)
+    });
+    redeemed.await?
+}
+
+async fn bind(app: &App, hash: Vec<u8>, request: [u8; 32]) -> Result<Option<stream_ticket::Model>, Error> {
     let find = || stream_ticket::Entity::find_by_id(hash.clone());
     let Some(found) = find().one(app.database.reader()).await? else {
         return Ok(None);

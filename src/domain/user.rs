@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, SqlEr
 use super::session::{self, Opened};
 use super::values::{Email, Password, Text, Timezone};
 use super::{Error, Reason, Refusal, Write};
+use crate::admission::Key;
 use crate::app::App;
 use crate::entity::user::{BotanistStatus, Locale, Role, UserStatus};
 use crate::entity::{EventId, FamilyId, UserId, care_request, user};
@@ -33,8 +34,20 @@ pub struct NewUser {
 
 /// Makes a member of whoever asks from an address, as often as the [throttle](super::throttle) allows.
 pub async fn register_from(app: &App, from: IpAddr, new: NewUser) -> Result<Opened, Error> {
-    app.throttle.registration(from, app.clock.now())?;
-    register(app, new).await
+    let registration = app.throttle.registration(from)?;
+    let turn = app.admission.password(Key::of_address(from)).await?;
+    let of_task = app.clone();
+    // To its end: it counts, and keeps its turn, whether its answer is waited for or not.
+    let registered = app.to_its_end(async move {
+        let registered = register(&of_task, new).await;
+        if let Ok(_) | Err(Error::Refused(_)) = &registered {
+            // Also that her address has an account is told so often only.
+            registration.was_tried();
+        }
+        drop(turn);
+        registered
+    });
+    registered.await?
 }
 
 /// Makes a member and opens her first session.

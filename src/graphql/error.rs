@@ -10,6 +10,7 @@ use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObj
 use sea_orm::{ConnAcquireErr, DbErr};
 
 use super::messages;
+use crate::admission::Busy;
 use crate::auth::AuthError;
 use crate::crypto;
 pub use crate::domain::Exceeded;
@@ -36,7 +37,8 @@ pub enum ApiError {
     NoSuchAddress,
     /// More than is allowed.
     LimitExceeded(Exceeded),
-    /// No connection to the database was free in time; nothing was done.
+    /// No connection to the database was free in time, or it would have taken too long until it was its turn; nothing
+    /// was done.
     ServerBusy,
     /// It went wrong inside.
     Internal {
@@ -160,6 +162,12 @@ impl From<Arc<DbErr>> for ApiError {
     }
 }
 
+impl From<Busy> for ApiError {
+    fn from(_: Busy) -> Self {
+        Self::ServerBusy
+    }
+}
+
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
@@ -176,6 +184,7 @@ impl From<Error> for ApiError {
             Error::StaleCursor(reason) => Self::InvalidCursor(Some(reason)),
             Error::Exceeded(exceeded) => Self::LimitExceeded(exceeded),
             Error::Database(error) => error.into(),
+            Error::Busy => Self::ServerBusy,
             error => Self::internal(&error),
         }
     }

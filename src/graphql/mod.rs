@@ -31,6 +31,7 @@ pub mod service_limits;
 pub mod session;
 pub mod stream_ticket;
 pub mod timeline;
+mod turn;
 pub mod user;
 
 use std::ops::Deref;
@@ -54,6 +55,7 @@ use self::limits::Costs;
 use self::live::{Groups, OnBoard, ToTell};
 use self::scope::{Caller, Scope, Session};
 use crate::app::App;
+use crate::auth::Bearer;
 use crate::telemetry::calls::{Calls, Plan};
 use crate::telemetry::operation::{Notes, Operation, Outcome};
 use crate::telemetry::resolvers::Resolvers;
@@ -216,7 +218,12 @@ impl Api {
 
     /// Who speaks in a session now.
     pub async fn caller(&self, session: &Session) -> Result<Caller, ApiError> {
-        let caller = session.caller(&self.app).await;
+        self.caller_of(session, session.bearer(&self.app)).await
+    }
+
+    /// The same, of whom it was read before who she says she is.
+    pub async fn caller_of(&self, session: &Session, bearer: Bearer) -> Result<Caller, ApiError> {
+        let caller = session.caller(&self.app, bearer).await;
         self.busy.note_caller(&caller);
         caller
     }
@@ -246,6 +253,10 @@ impl Api {
                            text/event-stream.";
             return ApiError::BadRequest(message.to_owned()).into_response();
         }
+        let _turn = match self.write_turn(&document, &caller).await {
+            Ok(turn) => turn,
+            Err(busy) => return busy.into_response(),
+        };
         let parsed = Arc::clone(&document.parsed);
         let is_valid = parsed.is_valid(&document.request.variables);
         let admitted = match self.admit(document, caller, operation.run.notes()) {

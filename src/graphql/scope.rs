@@ -7,8 +7,9 @@ use async_graphql::Context;
 
 use super::error::ApiError;
 use super::loaders::{self, Loaders};
+use crate::admission::Key;
 use crate::app::App;
-use crate::auth;
+use crate::auth::{self, Bearer};
 use crate::database::Database;
 use crate::domain::{Member, Viewer};
 use crate::entity::user::Locale;
@@ -38,9 +39,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// Who she says she is.
+    pub fn bearer(&self, app: &App) -> Bearer {
+        Bearer::read(app, self.authorization.as_deref())
+    }
+
     /// The caller now.
-    pub async fn caller(&self, app: &App) -> Result<Caller, ApiError> {
-        let viewer = auth::authenticate(app, self.authorization.as_deref()).await?;
+    pub async fn caller(&self, app: &App, bearer: Bearer) -> Result<Caller, ApiError> {
+        let viewer = auth::authenticate(app, bearer).await?;
         Ok(Caller {
             viewer,
             accepts: self.accepts,
@@ -50,6 +56,14 @@ impl Session {
 }
 
 impl Caller {
+    /// Whose requests take turns with others'.
+    pub fn key(&self) -> Key {
+        match self.viewer.member() {
+            Some(member) => Key::Member(member.id),
+            None => Key::of_address(self.address),
+        }
+    }
+
     /// A caller who did not say who she is.
     pub fn nobody() -> Self {
         Self {

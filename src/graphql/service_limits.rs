@@ -39,6 +39,9 @@ pub struct ServiceLimits {
     operation_seconds: usize,
     /// Bytes of a message from a websocket client.
     websocket_message_bytes: usize,
+    /// Queries and mutations that one server process answers at the same time. A few more wait for a moment, and whoever
+    /// would have to wait longer is told `SERVER_BUSY` at once.
+    requests_in_flight: usize,
     /// Connections of subscribers that one server process has open at the same time.
     connections: usize,
     /// Operations that run over one connection at the same time.
@@ -52,6 +55,8 @@ pub struct ServiceLimits {
     logins_per_address: usize,
     /// Registrations from one address in an hour.
     registrations_per_address: usize,
+    /// Refresh tokens and stream tickets from one address in an hour that open nothing.
+    wrong_tokens_per_address: usize,
 }
 
 impl From<&Limits> for ServiceLimits {
@@ -71,12 +76,14 @@ impl From<&Limits> for ServiceLimits {
             page_size: limits.page_size,
             operation_seconds: limits.operation_seconds(),
             websocket_message_bytes: limits.websocket_message_bytes,
+            requests_in_flight: limits.requests_in_flight,
             connections: limits.connections,
             subscriptions_per_connection: limits.subscriptions_per_connection,
             subscriptions_per_user: limits.subscriptions_per_user,
             logins_per_account: limits.logins_per_account,
             logins_per_address: limits.logins_per_address,
             registrations_per_address: limits.registrations_per_address,
+            wrong_tokens_per_address: limits.wrong_tokens_per_address,
         }
     }
 }

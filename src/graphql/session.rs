@@ -105,13 +105,15 @@ impl SessionMutation {
     }
 
     /// Exchanges a refresh token for a new pair of tokens. A refresh token that is used a second time ends the whole
-    /// session: one of its two users has stolen it.
+    /// session: one of its two users has stolen it. Too many tokens from an address that open nothing answer
+    /// `LIMIT_EXCEEDED`; see `serviceLimits`.
     async fn refresh_session(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Which session.")] input: RefreshSessionInput,
     ) -> Result<SessionPayload, ApiError> {
-        let opened = domain::session::refresh(app(context), &input.refresh_token).await;
+        let from = scope(context).caller.address;
+        let opened = domain::session::refresh(app(context), from, &input.refresh_token).await;
         SessionPayload::of(context, opened)
     }
 

@@ -116,6 +116,9 @@ impl Desk {
 async fn metrics(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
     desk.read().await;
     desk.app.database.note_pools();
+    desk.app
+        .admission
+        .note_depths(&desk.app.telemetry.metrics.shedding);
     let Ok(text) = desk.app.telemetry.metrics.open_metrics() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

@@ -155,7 +155,7 @@ impl Events {
                 Err(refusal) => *refusal,
             }
         } else {
-            self.api.run(document, caller).await
+            self.api.run_in_turn(document, caller).await
         };
         let answer = serde_json::to_string(&answer).unwrap_or_default();
         (State::Ending, event(&answer, None))

@@ -85,8 +85,17 @@ impl Api {
         last_event_id: Option<&str>,
     ) -> Result<Box<Following>, Box<Response>> {
         let operation = self.begin(&document, &caller);
+        let turn = self.app().admission.subscription(caller.key()).await;
+        let turn = match turn {
+            Ok(turn) => turn,
+            Err(busy) => {
+                operation.end(Outcome::ServerError(ApiError::SERVER_BUSY));
+                return Err(Box::new(ApiError::from(busy).into_response()));
+            }
+        };
         let opening = self.open_as(&operation, document, caller, (mailbox, number), last_event_id);
         let opened = operation.run.run(with_batches(Box::pin(opening))).await;
+        drop(turn);
         operation.end(
             opened
                 .as_ref()

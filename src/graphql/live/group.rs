@@ -248,7 +248,9 @@ impl Group {
             cause: told.cause(),
             stage: Stage::tell(told),
         };
+        let turn = self.api.app().admission.resolution().await;
         let response = self.api.tell(message).await;
+        drop(turn);
         match response {
             None => Ok(None),
             Some(response) => {

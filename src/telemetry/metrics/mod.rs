@@ -9,6 +9,7 @@ mod graphql;
 mod http;
 mod live;
 mod process;
+mod shedding;
 mod text;
 
 use std::fmt;
@@ -28,6 +29,7 @@ pub use self::database::{DatabaseMetrics, Statement};
 pub use self::graphql::{FieldMetrics, Graphql, OperationLabels};
 pub use self::http::Http;
 pub use self::live::{Counted, Delivery, EndedBy, Live, Source};
+pub use self::shedding::{Refusals, Shedding};
 pub use self::text::plain;
 use crate::config::Config;
 
@@ -61,6 +63,8 @@ pub struct Metrics {
     pub live: Live,
     /// What members do.
     pub business: Business,
+    /// Who is turned away.
+    pub shedding: Shedding,
     /// Whether what the process needs is there, by its name in `/health/ready`.
     pub dependencies: Family<Part, Gauge>,
     /// Spans that nobody was sent.
@@ -118,6 +122,7 @@ impl Metrics {
             database: DatabaseMetrics::register(&mut registry),
             live: Live::register(&mut registry),
             business: Business::register(&mut registry),
+            shedding: Shedding::register(&mut registry),
             dropped_spans: dropped.get_or_create_owned(&Signal { signal: "spans" }),
             dependencies,
             registry,

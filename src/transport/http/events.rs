@@ -62,7 +62,7 @@ async fn by_ticket(
     request: [u8; 32],
 ) -> Result<Option<Caller>, ApiError> {
     let app = api.app();
-    let Some(ticket) = stream_ticket::redeem(app, ticket, request).await? else {
+    let Some(ticket) = stream_ticket::redeem(app, asking.session.address, ticket, request).await? else {
         return Ok(None);
     };
     audience.listen(api, ticket.user_id, ticket.family);

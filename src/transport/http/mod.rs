@@ -19,6 +19,8 @@ pub use self::respond::{method_not_allowed, no_such_address, refused};
 use super::address::ClientAddress;
 use super::websocket::Handshake;
 use super::{graphiql, language, sse, websocket};
+use crate::admission::{Key, Turn};
+use crate::auth::Bearer;
 use crate::graphql::Api;
 use crate::graphql::scope::Session;
 
@@ -32,8 +34,10 @@ pub async fn post(
     let accepted = Accepted::of(&headers);
     let answered = async {
         let maximum = api.app().config.limits.body_bytes;
-        let request = request::of_body(&headers, body, maximum).await?;
-        answer(&api, Asking::of(&headers, address, accepted), request).await
+        let body = request::body(&headers, body, maximum).await?;
+        let asking = Asking::of(&api, &headers, address, accepted);
+        let turn = asking.turn(&api).await?;
+        answer(&api, asking, request::of_body(&body)?, turn).await
     };
     answered.await.unwrap_or_else(|refusal| refusal.respond(accepted))
 }
@@ -57,11 +61,11 @@ pub async fn get(
         return graphiql::page(&headers);
     }
     let answered = async {
-        let request = request::of_address(&query)?;
-        let mut asking = Asking::of(&headers, address, accepted);
+        let mut asking = Asking::of(&api, &headers, address, accepted);
         asking.by_get = true;
         asking.ticket = request::ticket(&query);
-        answer(&api, asking, request).await
+        let turn = asking.turn(&api).await?;
+        answer(&api, asking, request::of_address(&query)?, turn).await
     };
     answered.await.unwrap_or_else(|refusal| refusal.respond(accepted))
 }
@@ -69,6 +73,8 @@ pub async fn get(
 /// Who sends a request, and how.
 struct Asking {
     session: Session,
+    /// Who she says she is.
+    bearer: Bearer,
     accepted: Accepted,
     by_get: bool,
     /// What an event stream is opened with in place of a token.
@@ -78,27 +84,47 @@ struct Asking {
 }
 
 impl Asking {
-    fn of(headers: &HeaderMap, address: ClientAddress, accepted: Accepted) -> Self {
+    fn of(api: &Api, headers: &HeaderMap, address: ClientAddress, accepted: Accepted) -> Self {
         let text = |name| {
             let value: Option<&HeaderValue> = headers.get(name);
             value.map(|value| value.to_str().unwrap_or_default().to_owned())
         };
+        let session = Session {
+            authorization: text(header::AUTHORIZATION),
+            accepts: language::accepted(headers),
+            address: address.0,
+        };
         Self {
-            session: Session {
-                authorization: text(header::AUTHORIZATION),
-                accepts: language::accepted(headers),
-                address: address.0,
-            },
+            bearer: session.bearer(api.app()),
+            session,
             accepted,
             by_get: false,
             ticket: None,
             last_event_id: text(header::HeaderName::from_static("last-event-id")).filter(|id| !id.is_empty()),
         }
     }
+
+    /// Waits until the request may be answered, before anything of it is read. What may be answered with events is
+    /// read first: a subscription that opens waits elsewhere.
+    async fn turn(&self, api: &Api) -> Result<Option<Turn>, Refusal> {
+        if self.accepted.event_stream {
+            return Ok(None);
+        }
+        let key = match self.bearer {
+            Bearer::Claims(claims) => Key::Member(claims.user),
+            Bearer::Nobody | Bearer::Stranger => Key::of_address(self.session.address),
+        };
+        Ok(Some(api.turn(key).await?))
+    }
 }
 
 /// Runs a request. Everything that can be refused by how it came is, before anything of it runs.
-async fn answer(api: &Api, asking: Asking, request: Request) -> Result<Response, Refusal> {
+async fn answer(
+    api: &Api,
+    asking: Asking,
+    request: Request,
+    turn: Option<Turn>,
+) -> Result<Response, Refusal> {
     let accepted = asking.accepted;
     let bound_to = asking.ticket.is_some().then(|| events::fingerprint(&request));
     let document = match api.document(request) {
@@ -127,6 +153,10 @@ async fn answer(api: &Api, asking: Asking, request: Request) -> Result<Response,
                        Accept takes none of them.";
         return Err(Refusal::bad(StatusCode::NOT_ACCEPTABLE, message));
     };
-    let caller = api.caller(&asking.session).await?;
-    Ok(respond(media_type, &api.run(document, caller).await))
+    let caller = api.caller_of(&asking.session, asking.bearer).await?;
+    let answer = match turn {
+        Some(turn) => api.run_in(turn, document, caller).await,
+        None => api.run_in_turn(document, caller).await,
+    };
+    Ok(respond(media_type, &answer))
 }

@@ -1,7 +1,7 @@
 //! What a request over HTTP asks for, out of its body or its address. Nothing has run yet.
 
 use async_graphql::Request;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
@@ -10,9 +10,9 @@ use super::respond::Refusal;
 use crate::graphql::error::{ApiError, Exceeded};
 use crate::graphql::request::read;
 
-/// The request in the body of a POST. JSON only: a page of another origin can send a form or plain text
+/// The body of a POST, which is not looked at yet. JSON only: a page of another origin can send a form or plain text
 /// without asking, and would have a visitor's browser run what it likes.
-pub(super) async fn of_body(headers: &HeaderMap, body: Body, maximum: usize) -> Result<Request, Refusal> {
+pub(super) async fn body(headers: &HeaderMap, body: Body, maximum: usize) -> Result<Bytes, Refusal> {
     if !is_json(headers) {
         return Err(Refusal::bad(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -22,18 +22,19 @@ pub(super) async fn of_body(headers: &HeaderMap, body: Body, maximum: usize) -> 
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let Ok(body) = to_bytes(body, maximum).await else {
+    to_bytes(body, maximum).await.map_err(|_| {
         let exceeded = Exceeded {
             limit: "BODY_BYTES",
             value: announced.unwrap_or(maximum + 1),
             maximum,
         };
-        return Err(Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            ApiError::LimitExceeded(exceeded),
-        ));
-    };
-    let request = serde_json::from_slice(&body)
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, ApiError::LimitExceeded(exceeded))
+    })
+}
+
+/// The request in the body of a POST.
+pub(super) fn of_body(body: &[u8]) -> Result<Request, Refusal> {
+    let request = serde_json::from_slice(body)
         .map_err(|_| Refusal::bad(StatusCode::BAD_REQUEST, "The body is not JSON."))?;
     Ok(read(request)?)
 }

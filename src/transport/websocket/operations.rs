@@ -288,7 +288,7 @@ async fn carry_out(
             let changes = document.is_mutation();
             let tasks = api.app().tasks.clone();
             // On a task of its own: it must not keep this connection's streams waiting.
-            let run = async move { api.run(document, caller).await };
+            let run = async move { api.run_in_turn(document, caller).await };
             let running = tasks.spawn(run.with_current_context());
             let answer = if changes {
                 // Whoever starts a mutation and leaves has still started it.
