@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::crypto::{KeyError, Keys};
 use crate::database::Database;
 use crate::database::schema::{self, SchemaError};
+use crate::domain::heartbeat::Heartbeat;
 use crate::domain::throttle::Throttle;
 use crate::live::Hub;
 use crate::live::bus::{Bus, BusError, Ties};
@@ -37,6 +38,8 @@ pub struct App {
     pub database: Database,
     /// Keys.
     pub keys: Keys,
+    /// Whether what is written is stored.
+    pub heartbeat: Arc<Heartbeat>,
     /// Who was looked up a moment ago.
     pub recent: Arc<Recent>,
     /// Wakes this process's subscribers, and knows what they read.
@@ -89,7 +92,7 @@ impl App {
     /// Builds the process over an existing schema, or one that it migrates first.
     pub async fn build(config: Config, clock: Clock, migrate: bool) -> Result<Self, StartError> {
         let telemetry = Telemetry::start(&config)?;
-        let database = connect(&config, Arc::clone(&telemetry)).await?;
+        let database = connect(&config, Arc::clone(&telemetry), clock.clone()).await?;
         if migrate {
             let applied = schema::migrate_up(&database).await?;
             if applied > 0 {
@@ -110,6 +113,7 @@ impl App {
             stop: halt.clone(),
         };
         let bus = Bus::start(&config, &database, &keys, ties).await?;
+        let heartbeat = Arc::new(Heartbeat::new(&clock));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             admission: Admission::new(&config, &clock, &telemetry.metrics.shedding),
@@ -119,6 +123,7 @@ impl App {
             telemetry,
             database,
             keys,
+            heartbeat,
             recent: Arc::default(),
             hub,
             bus,
@@ -147,7 +152,11 @@ impl App {
 pub struct Interrupted;
 
 /// Connects to the configured database.
-pub async fn connect(config: &Config, telemetry: Arc<Telemetry>) -> Result<Database, StartError> {
+pub async fn connect(
+    config: &Config,
+    telemetry: Arc<Telemetry>,
+    clock: Clock,
+) -> Result<Database, StartError> {
     let failed = |source| StartError::Database {
         url: config.shown_database_url(),
         source,
@@ -155,7 +164,7 @@ pub async fn connect(config: &Config, telemetry: Arc<Telemetry>) -> Result<Datab
     if let Some(file) = config.sqlite_file() {
         make_private_file(&file).map_err(|error| failed(DbErr::Custom(error.to_string())))?;
     }
-    Database::connect(config, telemetry).await.map_err(failed)
+    Database::connect(config, telemetry, clock).await.map_err(failed)
 }
 
 /// Makes a database file that nobody else on the machine may read, if there is none; SQLite gives the files

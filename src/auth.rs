@@ -182,7 +182,7 @@ async fn seen(app: &App, user: &user::Model, now: DateTime<Utc>) -> Duration {
     }
     let written = app
         .database
-        .write_transaction("last_seen", &(user.id, now), |transaction, (user, now)| {
+        .write_transaction("last_seen", (user.id, now), |transaction, (user, now)| {
             let seen = || Expr::col(user::Column::LastSeenAt);
             let update = user::Entity::update_many()
                 .col_expr(user::Column::LastSeenAt, Expr::value(*now))

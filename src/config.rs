@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderName;
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 pub use self::limits::Limits;
@@ -237,7 +238,8 @@ impl Config {
     /// The file of a SQLite database.
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         let file = self.database_url.0.strip_prefix("sqlite://")?;
-        Some(PathBuf::from(file.split('?').next().unwrap_or(file)))
+        let path = percent_decode_str(file.split('?').next().unwrap_or(file));
+        Some(PathBuf::from(path.decode_utf8_lossy().into_owned()))
     }
 
     /// Every setting and what is in force, secrets masked: what `plant-care config` prints.

@@ -1,23 +1,31 @@
 //! The database: connecting, and the one way to write. No queries.
 
+pub mod fault;
+mod file;
 pub mod reader;
 pub mod schema;
+pub mod storage;
 pub mod texts;
+pub mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use opentelemetry::context::FutureExt as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{
-    ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _, metric, sqlx,
-};
+use sea_orm::{ConnectOptions, DatabaseConnection, DbBackend, DbErr, metric};
+use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use self::reader::Reader;
+use self::fault::Fault;
+use self::file::DatabaseFile;
+use self::reader::{Kept, Reader};
+use self::storage::Storage;
 use self::texts::Texts;
+use self::transaction::{NotCommitted, Transaction};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::Telemetry;
 
@@ -27,8 +35,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a connection may have rested to be taken without being asked.
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
+/// How long Postgres works on a statement before it gives it up, waiting for a lock included.
+const STATEMENT_TIMEOUT: &str = "6s";
+/// How long Postgres keeps a transaction open whose process says nothing more, with all that it has locked.
+const ABANDONED_AFTER: &str = "15s";
 /// How often a transaction is tried that Postgres ended to resolve a conflict.
 const ATTEMPTS: usize = 5;
+/// How often a transaction is tried whose connection is lost.
+const ATTEMPTS_LOST: usize = 2;
 
 /// The connections to SQLite or Postgres.
 ///
@@ -37,9 +51,41 @@ const ATTEMPTS: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Database {
     reader: Reader,
-    writer: DatabaseConnection,
+    writer: Writer,
     observed: Observed,
     texts: Arc<Texts>,
+    storage: Arc<Storage>,
+    /// Writes that are under way.
+    writes: TaskTracker,
+}
+
+/// The connections to write with.
+#[derive(Clone, Debug)]
+enum Writer {
+    /// A pool of one, and the file it is for.
+    Sqlite {
+        pool: DatabaseConnection,
+        file: Arc<DatabaseFile>,
+    },
+    /// Those that are read with.
+    Postgres(Kept),
+}
+
+impl Writer {
+    fn backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite { .. } => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    /// What a transaction begins with: on SQLite it takes the lock at once.
+    fn begin(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "BEGIN IMMEDIATE",
+            Self::Postgres(_) => "BEGIN",
+        }
+    }
 }
 
 /// Whoever is told of statements.
@@ -59,12 +105,17 @@ impl Observed {
 }
 
 /// What is done in a transaction with what it is given.
-pub type TransactionWork<C, T, E> = for<'w> fn(&'w DatabaseTransaction, &'w C) -> BoxFuture<'w, Result<T, E>>;
+pub type TransactionWork<C, T, E> = for<'w> fn(&'w Transaction, &'w C) -> BoxFuture<'w, Result<T, E>>;
 
 /// An error that may hold the database's.
 pub trait HasDatabaseError: From<DbErr> {
     /// The database's error, if that is what it is.
     fn database_error(&self) -> Option<&DbErr>;
+
+    /// The error of a write of which nobody knows whether it is stored: the database was asked to, and did not answer.
+    fn unconfirmed(error: DbErr) -> Self {
+        Self::from(error)
+    }
 }
 
 impl HasDatabaseError for DbErr {
@@ -74,27 +125,30 @@ impl HasDatabaseError for DbErr {
 }
 
 impl Database {
-    /// Connects; a SQLite file is created if it is missing.
-    pub async fn connect(config: &Config, telemetry: Arc<Telemetry>) -> Result<Self, DbErr> {
+    /// Connects. The file of a SQLite database must be there.
+    pub async fn connect(config: &Config, telemetry: Arc<Telemetry>, clock: Clock) -> Result<Self, DbErr> {
         let observed = Observed {
             statements: Arc::default(),
             telemetry,
         };
         let most = config.database_max_connections;
         let url = &config.database_url.0;
-        let (reader, writer) = if url.starts_with("sqlite") {
-            // The writer first: it is the one that may create the file.
-            let writer = open(url, 1, &observed).await?;
-            (open(url, most - 1, &observed).await?, writer)
+        let (reader, writer) = if let Some(path) = config.sqlite_file() {
+            let file = Arc::new(DatabaseFile::at(&path));
+            let pool = open_sqlite(url, 1, &file, &observed).await?;
+            let reader = Reader::Sqlite(open_sqlite(url, most - 1, &file, &observed).await?);
+            (reader, Writer::Sqlite { pool, file })
         } else {
-            let pool = open(url, most, &observed).await?;
-            (pool.clone(), pool)
+            let kept = Kept::new(open_postgres(url, most, &observed).await?, &observed);
+            (Reader::Postgres(kept.clone()), Writer::Postgres(kept))
         };
         Ok(Self {
-            reader: Reader::new(&reader, &observed),
+            reader,
             writer,
             observed,
             texts: Arc::default(),
+            storage: Arc::new(Storage::new(clock)),
+            writes: TaskTracker::new(),
         })
     }
 
@@ -103,16 +157,22 @@ impl Database {
         &self.reader
     }
 
-    fn writer(&self) -> &DatabaseConnection {
-        match &self.reader {
-            Reader::Sqlite(_) => &self.writer,
-            shared @ Reader::Postgres(_) => shared.pool(),
+    /// The pool of those who write, for what needs `SeaORM`'s own transaction.
+    fn writers(&self) -> &DatabaseConnection {
+        match &self.writer {
+            Writer::Sqlite { pool, .. } => pool,
+            Writer::Postgres(_) => self.reader.pool(),
         }
     }
 
     /// Which database it is.
     pub fn backend(&self) -> DbBackend {
-        self.writer.get_database_backend()
+        self.writer.backend()
+    }
+
+    /// Whether what is written is stored.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
     }
 
     /// The texts of statements that were built before.
@@ -128,9 +188,9 @@ impl Database {
     /// Notes how many connections are open and in use.
     pub fn note_pools(&self) {
         let note = |name, idle, open, most| self.telemetry().metrics.database.pool(name, idle, open, most);
-        match &self.reader {
-            Reader::Sqlite(reader) => {
-                for (name, pool) in [("reader", reader), ("writer", &self.writer)] {
+        match (&self.reader, &self.writer) {
+            (Reader::Sqlite(reader), Writer::Sqlite { pool: writer, .. }) => {
+                for (name, pool) in [("reader", reader), ("writer", writer)] {
                     let pool = pool.get_sqlite_connection_pool();
                     note(
                         name,
@@ -140,8 +200,8 @@ impl Database {
                     );
                 }
             }
-            Reader::Postgres(kept) => {
-                let pool = self.writer.get_postgres_connection_pool();
+            (_, Writer::Postgres(kept)) | (Reader::Postgres(kept), _) => {
+                let pool = kept.pool();
                 let idle = pool.num_idle() + kept.resting();
                 note("shared", idle, pool.size(), pool.options().get_max_connections());
             }
@@ -153,14 +213,51 @@ impl Database {
         self.observed.statements.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` in a transaction: IMMEDIATE on SQLite, READ COMMITTED on Postgres, where it is run
-    /// again if the database ended it to resolve a conflict. An error rolls everything back.
+    /// Runs `work` in a transaction: IMMEDIATE on SQLite, READ COMMITTED on Postgres. An error rolls everything back.
+    ///
+    /// It runs in a task of its own to its end, whether its caller waits for that or not: a write is whole, or it is not
+    /// there.
     ///
     /// `work` is given `input` and captures nothing: so the compiler can see that its future may move
     /// between threads, which it cannot of an asynchronous closure that borrows.
     pub async fn write_transaction<C, T, E>(
         &self,
         name: &'static str,
+        input: C,
+        work: TransactionWork<C, T, E>,
+    ) -> Result<T, E>
+    where
+        C: Send + Sync + 'static,
+        T: Send + 'static,
+        E: HasDatabaseError + Send + 'static,
+    {
+        let database = self.clone();
+        self.in_task(async move { database.transact(name, false, &input, work).await })
+            .await
+    }
+
+    /// Has a write run to its end, whether its caller waits for that or not.
+    pub(crate) async fn in_task<T, E>(
+        &self,
+        write: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbErr> + Send + 'static,
+    {
+        match self.writes.spawn(write.with_current_context()).await {
+            Ok(outcome) => outcome,
+            Err(ended) => Err(DbErr::Custom(format!("a write ended early: {ended}")).into()),
+        }
+    }
+
+    /// Runs `work` in a transaction, for a caller who is not dropped before it has come to its end. It is run again
+    /// if Postgres ended it to resolve a conflict, or if its connection was lost before it was to be stored; after that,
+    /// too, if it `is_repeatable`.
+    pub(crate) async fn transact<C, T, E>(
+        &self,
+        name: &'static str,
+        is_repeatable: bool,
         input: &C,
         work: TransactionWork<C, T, E>,
     ) -> Result<T, E>
@@ -169,87 +266,159 @@ impl Database {
         E: HasDatabaseError,
     {
         let mut attempt = 1;
+        let mut was_lost = false;
         loop {
             let span = tracing::debug_span!("write_transaction", transaction.name = name, attempt);
-            let outcome = self.attempt(input, work).instrument(span).await;
-            match outcome {
-                Err(error) if attempt < ATTEMPTS && error.database_error().is_some_and(is_conflict) => {
-                    attempt += 1;
-                }
-                outcome => return outcome,
+            let failed = match self.attempt(was_lost, input, work).instrument(span).await {
+                Ok(value) => return Ok(value),
+                Err(failed) => failed,
+            };
+            let again = match failed.fault {
+                Some(Fault::Conflict) => attempt < ATTEMPTS,
+                Some(Fault::Lost) => attempt < ATTEMPTS_LOST && (is_repeatable || !failed.is_unknown),
+                _ => false,
+            };
+            if !again {
+                return Err(failed.error);
             }
+            was_lost |= failed.fault == Some(Fault::Lost);
+            attempt += 1;
         }
     }
 
-    async fn attempt<C, T, E>(&self, input: &C, work: TransactionWork<C, T, E>) -> Result<T, E>
+    async fn attempt<C, T, E>(
+        &self,
+        anew: bool,
+        input: &C,
+        work: TransactionWork<C, T, E>,
+    ) -> Result<T, Failed<E>>
     where
         C: Sync,
         E: HasDatabaseError,
     {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place that begins a transaction"
-        )]
-        let transaction = self.writer().begin_with_options(options).await?;
+        let transaction = Transaction::begin(&self.writer, anew, &self.observed)
+            .await
+            .map_err(|error| self.failed(error.into(), false))?;
         match work(&transaction, input).await {
-            Ok(value) => {
-                transaction.commit().await?;
-                Ok(value)
-            }
-            Err(error) => {
-                // The error that ended it says more than a failure to roll back would.
-                if let Err(rollback) = transaction.rollback().await {
-                    tracing::debug!(error = %rollback, "a transaction could not be rolled back");
+            Ok(value) => match transaction.commit(&self.writer).await {
+                Ok(()) => {
+                    self.storage.stored();
+                    Ok(value)
                 }
-                Err(error)
+                Err(NotCommitted { error, is_unknown }) => {
+                    let fault = Fault::of(&error);
+                    self.storage.failed(fault);
+                    Err(Failed {
+                        fault: Some(fault),
+                        is_unknown,
+                        error: if is_unknown {
+                            E::unconfirmed(error)
+                        } else {
+                            error.into()
+                        },
+                    })
+                }
+            },
+            Err(error) => {
+                transaction.roll_back(&self.writer).await;
+                Err(self.failed(error, false))
             }
         }
     }
 
-    /// Closes all connections; what is checked out is waited for.
+    /// Takes note of what a write failed by.
+    fn failed<E: HasDatabaseError>(&self, error: E, is_unknown: bool) -> Failed<E> {
+        let fault = error.database_error().map(Fault::of);
+        if let Some(fault) = fault {
+            self.storage.failed(fault);
+        }
+        Failed {
+            error,
+            fault,
+            is_unknown,
+        }
+    }
+
+    /// Closes all connections, once the writes that are under way have come to their end.
     pub async fn close(self) -> Result<(), DbErr> {
+        self.writes.close();
+        self.writes.wait().await;
         // The readers keep some of a shared pool's connections, which the pool waits for.
         self.reader.close().await?;
-        self.writer.close().await
+        match self.writer {
+            Writer::Sqlite { pool, .. } => pool.close().await,
+            Writer::Postgres(_) => Ok(()),
+        }
     }
 }
 
-async fn open(url: &str, connections: u32, observed: &Observed) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(url);
+/// A transaction that was not stored, or of which that is not known.
+struct Failed<E> {
+    error: E,
+    fault: Option<Fault>,
+    is_unknown: bool,
+}
+
+async fn open_sqlite(
+    url: &str,
+    connections: u32,
+    file: &Arc<DatabaseFile>,
+    observed: &Observed,
+) -> Result<DatabaseConnection, DbErr> {
+    let mut options = options(url, connections);
+    let file = Arc::clone(file);
     options
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_timeout(ACQUIRE_TIMEOUT)
-        .sqlx_logging(false)
-        // Asking a connection whether it is there takes a round trip.
-        .test_before_acquire_if_idle_for(TRUSTED_FOR)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
-                .create_if_missing(true)
+                // A file that is gone is not to be taken for an empty database.
+                .create_if_missing(false)
                 .foreign_keys(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 // Every commit reaches the disk before anybody is told of it.
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(BUSY_TIMEOUT)
+        })
+        .map_sqlx_sqlite_pool_opts(move |pool| {
+            let file = Arc::clone(&file);
+            pool.before_acquire(move |_, connection| {
+                let is_of_file = file.is_of(connection.age);
+                Box::pin(async move { Ok(is_of_file) })
+            })
         });
+    connect(options, observed).await
+}
+
+async fn open_postgres(
+    url: &str,
+    connections: u32,
+    observed: &Observed,
+) -> Result<DatabaseConnection, DbErr> {
+    let mut options = options(url, connections);
+    options
+        // Asking a connection whether it is there takes a round trip.
+        .test_before_acquire_if_idle_for(TRUSTED_FOR)
+        .map_sqlx_postgres_opts(|postgres| {
+            postgres.options([
+                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("idle_in_transaction_session_timeout", ABANDONED_AFTER),
+            ])
+        });
+    connect(options, observed).await
+}
+
+fn options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false);
+    options
+}
+
+async fn connect(options: ConnectOptions, observed: &Observed) -> Result<DatabaseConnection, DbErr> {
     let mut connection = sea_orm::Database::connect(options).await?;
     let observed = observed.clone();
     connection.set_metric_callback(move |statement| observed.statement(statement));
     Ok(connection)
-}
-
-/// Whether Postgres gave up the transaction so that another could go on (40001, 40P01).
-fn is_conflict(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
-    else {
-        return false;
-    };
-    match &**error {
-        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("40001" | "40P01")),
-        _ => false,
-    }
 }

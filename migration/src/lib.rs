@@ -12,6 +12,7 @@ mod m0002_care;
 mod m0003_log;
 mod m0004_live;
 mod m0005_stream_tickets;
+mod m0006_heartbeats;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_log::MIGRATION),
             Box::new(m0004_live::MIGRATION),
             Box::new(m0005_stream_tickets::MIGRATION),
+            Box::new(m0006_heartbeats::MIGRATION),
         ]
     }
 }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::{CliError, say};
 use crate::app::{self, StartError};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::schema;
 use crate::telemetry::{self, LogTo, Telemetry};
@@ -26,7 +27,7 @@ pub(super) async fn run(command: Command) -> Result<(), CliError> {
     let config = Config::from_environment()?.without_spans();
     telemetry::logs::start(&config, LogTo::Stderr);
     let telemetry = Telemetry::start(&config).map_err(StartError::from)?;
-    let database = app::connect(&config, telemetry).await?;
+    let database = app::connect(&config, telemetry, Clock::system()).await?;
     match command {
         Command::Up => match schema::migrate_up(&database).await? {
             0 => say("nothing to apply")?,

@@ -11,6 +11,7 @@ mod watch;
 use std::io::{self, Write as _};
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
 use crate::app::{App, StartError};
@@ -64,6 +65,9 @@ enum Command {
     },
 }
 
+/// SIGXFSZ, of which `tokio` has no name: a file would grow beyond what its user or process may have.
+const FILE_TOO_LARGE: i32 = 25;
+
 /// Why a command failed; its text is the one line that is printed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -111,6 +115,9 @@ impl From<domain::Error> for CliError {
                 .collect::<Vec<_>>()
                 .join(" "),
             domain::Error::Database(error) => format!("the database failed: {error}"),
+            domain::Error::Unconfirmed(error) => {
+                format!("the database did not say whether it was stored: {error}")
+            }
             error => format!("{error:?}"),
         };
         Self::Domain(text)
@@ -136,6 +143,8 @@ impl From<seed::Error> for CliError {
 impl Cli {
     /// Runs the command.
     pub async fn run(self) -> Result<(), CliError> {
+        // While it is listened to, a file that may not grow is an error of whoever writes to it, and not our end.
+        let _listening = signal(SignalKind::from_raw(FILE_TOO_LARGE))?;
         match self.command {
             Command::Serve { no_migrate } => serve::run(!no_migrate).await,
             Command::Migrate(command) => migrate::run(command).await,

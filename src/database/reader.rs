@@ -15,7 +15,7 @@ use sea_orm::sea_query::Values;
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::{PgPool, PgRow};
 use sea_orm::sqlx::query::Query;
-use sea_orm::sqlx::{self, AssertSqlSafe, Postgres};
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Postgres};
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, FromQueryResult,
     QueryResult, RuntimeErr, Statement, metric,
@@ -23,11 +23,38 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use tokio::time::Instant;
 
+use super::fault::Fault;
+use super::transaction::within;
 use super::{Observed, TRUSTED_FOR};
 
 /// How long a connection is kept out of the pool.
 const OUT_FOR: Duration = Duration::from_secs(1);
 
+/// Runs what only reads on a connection of its own, and once more on another one if that was lost.
+macro_rules! retried {
+    ($kept:expr, $statement:expr, |$connection:ident| $asked:expr) => {{
+        let kept = &$kept.0;
+        let mut attempt = 1;
+        loop {
+            let mut out = if attempt == 1 {
+                kept.take().await?
+            } else {
+                kept.take_anew().await?
+            };
+            let began = Instant::now();
+            let answered = {
+                let $connection = &mut *out.connection;
+                within($asked).await
+            };
+            let fault = kept.ended(out, $statement, began, &answered);
+            if fault == Some(Fault::Lost) && attempt < ATTEMPTS {
+                attempt += 1;
+                continue;
+            }
+            break answered.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())));
+        }
+    }};
+}
 /// The connections to read from.
 #[derive(Clone, Debug)]
 pub enum Reader {
@@ -41,6 +68,9 @@ pub enum Reader {
 #[derive(Clone, Debug)]
 pub struct Kept(Arc<Inner>);
 
+/// How often a statement that only reads is run at most, if its connection is lost.
+const ATTEMPTS: usize = 2;
+
 #[derive(Debug)]
 struct Inner {
     pool: DatabaseConnection,
@@ -51,31 +81,13 @@ struct Inner {
 
 /// A connection out of the pool.
 #[derive(Debug)]
-struct Out {
-    connection: PoolConnection<Postgres>,
+pub(super) struct Out {
+    pub(super) connection: PoolConnection<Postgres>,
     since: Instant,
     used_at: Instant,
 }
 
 impl Reader {
-    /// The connections of a pool to read from.
-    pub(super) fn new(pool: &DatabaseConnection, observed: &Observed) -> Self {
-        if pool.get_database_backend() == DbBackend::Sqlite {
-            return Self::Sqlite(pool.clone());
-        }
-        let most = pool
-            .get_postgres_connection_pool()
-            .options()
-            .get_max_connections()
-            / 2;
-        Self::Postgres(Kept(Arc::new(Inner {
-            pool: pool.clone(),
-            most: usize::try_from(most).unwrap_or(0),
-            resting: Mutex::default(),
-            observed: observed.clone(),
-        })))
-    }
-
     /// The pool below, for whoever needs a connection for longer than a statement.
     pub fn pool(&self) -> &DatabaseConnection {
         match self {
@@ -94,20 +106,14 @@ impl Reader {
     {
         let kept = match self {
             Self::Sqlite(pool) => return M::find_by_statement(statement).all(pool).await,
-            Self::Postgres(kept) => &kept.0,
+            Self::Postgres(kept) => kept,
         };
         let values = statement.values.take();
-        let mut out = kept.take().await?;
-        let began = Instant::now();
-        let mut read = Ok(Vec::new());
-        let answered = {
-            let mut rows = query(&statement, values).fetch(&mut *out.connection);
-            loop {
-                let row = match rows.try_next().await {
-                    Ok(Some(row)) => QueryResult::from(row),
-                    Ok(None) => break Ok(()),
-                    Err(error) => break Err(error),
-                };
+        retried!(kept, &statement, |connection| async {
+            let mut read = Ok(Vec::new());
+            let mut rows = query(&statement, values.clone()).fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                let row = QueryResult::from(row);
                 // The connection is of use again only when the last row has come, whatever is wrong with one.
                 if let Ok(rows) = &mut read {
                     match M::from_query_result(&row, "") {
@@ -116,9 +122,8 @@ impl Reader {
                     }
                 }
             }
-        };
-        kept.ended(out, &statement, began, answered)?;
-        read
+            Ok::<_, sqlx::Error>(read)
+        })?
     }
 
     /// Closes the connections; what is in use is waited for.
@@ -137,6 +142,40 @@ impl Reader {
 }
 
 impl Kept {
+    /// Keeps some of a pool's connections.
+    pub(super) fn new(pool: DatabaseConnection, observed: &Observed) -> Self {
+        let most = pool
+            .get_postgres_connection_pool()
+            .options()
+            .get_max_connections()
+            / 2;
+        Self(Arc::new(Inner {
+            pool,
+            most: usize::try_from(most).unwrap_or(0),
+            resting: Mutex::default(),
+            observed: observed.clone(),
+        }))
+    }
+
+    /// A connection; `anew`, one that has answered just now.
+    pub(super) async fn take(&self, anew: bool) -> Result<Out, DbErr> {
+        if anew {
+            self.0.take_anew().await
+        } else {
+            self.0.take().await
+        }
+    }
+
+    /// Takes a connection back on which nothing is open.
+    pub(super) fn give_back(&self, out: Out) {
+        self.0.give_back(out);
+    }
+
+    /// The pool below.
+    pub(super) fn pool(&self) -> &PgPool {
+        self.0.pool()
+    }
+
     /// Connections that nobody uses although the pool does not have them.
     pub(super) fn resting(&self) -> usize {
         self.0.resting().len()
@@ -175,12 +214,23 @@ impl Inner {
                 Some(_) => resting.clear(),
             }
         }
-        let now = Instant::now();
-        Ok(Out {
-            connection: self.pool().acquire().await.map_err(not_acquired)?,
-            since: now,
-            used_at: now,
-        })
+        Ok(Out::new(self.pool().acquire().await.map_err(not_acquired)?))
+    }
+
+    /// Takes a connection that has answered just now, because another one was lost: those that rest may be, too.
+    async fn take_anew(&self) -> Result<Out, DbErr> {
+        self.resting().clear();
+        loop {
+            let mut out = Out::new(self.pool().acquire().await.map_err(not_acquired)?);
+            match within(out.connection.ping()).await {
+                Ok(()) => return Ok(out),
+                // Each that is lost leaves the pool; then it makes new ones, or fails.
+                Err(error) => {
+                    tracing::debug!(%error, "a connection to the database was lost");
+                    drop(out.connection.detach());
+                }
+            }
+        }
     }
 
     /// Takes a connection back whose statement came to its end. Any other is dropped, and so goes to the pool.
@@ -201,33 +251,50 @@ impl Inner {
         out: Out,
         statement: &Statement,
         began: Instant,
-        answered: Result<T, sqlx::Error>,
-    ) -> Result<T, DbErr> {
+        answered: &Result<T, sqlx::Error>,
+    ) -> Option<Fault> {
         self.observed.statement(&metric::Info {
             elapsed: began.elapsed(),
             statement,
             failed: answered.is_err(),
         });
-        if answered.is_ok() {
-            self.give_back(out);
+        let fault = answered.as_ref().err().map(Fault::of_sqlx);
+        match fault {
+            None => self.give_back(out),
+            // Whether it works again is not for the pool to find out, who would wait for it.
+            Some(Fault::Lost | Fault::Hung) => drop(out.connection.detach()),
+            // By the pool, which asks it first.
+            Some(_) => {}
         }
-        answered.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
+        fault
     }
 }
 
-/// Runs a statement in one of sqlx's ways, on a connection of its own.
+impl Out {
+    fn new(connection: PoolConnection<Postgres>) -> Self {
+        let now = Instant::now();
+        Self {
+            connection,
+            since: now,
+            used_at: now,
+        }
+    }
+}
+
+/// Runs a statement in one of sqlx's ways.
 macro_rules! run {
     ($kept:expr, $statement:expr, $run:ident) => {{
-        let (kept, mut statement) = (&$kept.0, $statement);
+        let mut statement = $statement;
         let values = statement.values.take();
-        let mut out = kept.take().await?;
-        let began = Instant::now();
-        let answered = query(&statement, values).$run(&mut *out.connection).await;
-        kept.ended(out, &statement, began, answered)
+        retried!($kept, &statement, |connection| query(
+            &statement,
+            values.clone()
+        )
+        .$run(connection))
     }};
 }
 
-fn query(statement: &Statement, values: Option<Values>) -> Query<'_, Postgres, SqlxValues> {
+pub(super) fn query(statement: &Statement, values: Option<Values>) -> Query<'_, Postgres, SqlxValues> {
     let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));
     sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), values)
 }
@@ -276,7 +343,7 @@ impl ConnectionTrait for Reader {
     }
 }
 
-fn not_acquired(error: sqlx::Error) -> DbErr {
+pub(super) fn not_acquired(error: sqlx::Error) -> DbErr {
     match error {
         sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
         sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),

@@ -2,10 +2,14 @@
 
 use std::collections::HashSet;
 
+use futures_util::future::BoxFuture;
 use migration::MigratorTrait as _;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait as _,
+};
 
-use super::{Database, HasDatabaseError};
+use super::Database;
 
 /// Postgres's advisory lock for migrating, so that two programs do not do it at once. The number
 /// means nothing but must never change.
@@ -28,43 +32,48 @@ pub enum SchemaError {
     Database(#[from] DbErr),
 }
 
-impl HasDatabaseError for SchemaError {
-    fn database_error(&self) -> Option<&DbErr> {
-        match self {
-            Self::Database(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
 /// Applies the migrations that are missing and says how many; alone, whoever else may try.
 pub async fn migrate_up(database: &Database) -> Result<usize, SchemaError> {
-    database
-        .write_transaction("migrate_up", &(), |transaction, ()| {
-            Box::pin(async move {
-                lock(transaction).await?;
-                check_program(transaction).await?;
-                let missing = pending(transaction).await?.len();
-                if missing > 0 {
-                    migration::Migrator::up(transaction, None).await?;
-                }
-                Ok(missing)
-            })
+    alone(database, &(), |transaction, ()| {
+        Box::pin(async move {
+            let missing = pending(transaction).await?.len();
+            if missing > 0 {
+                migration::Migrator::up(transaction, None).await?;
+            }
+            Ok(missing)
         })
-        .await
+    })
+    .await
 }
 
 /// Reverts the newest `steps` migrations, with all that is stored in what they made.
 pub async fn migrate_down(database: &Database, steps: u32) -> Result<(), SchemaError> {
-    database
-        .write_transaction("migrate_down", &steps, |transaction, steps| {
-            Box::pin(async move {
-                lock(transaction).await?;
-                check_program(transaction).await?;
-                Ok(migration::Migrator::down(transaction, Some(*steps)).await?)
-            })
-        })
-        .await
+    alone(database, &steps, |transaction, steps| {
+        Box::pin(async move { Ok(migration::Migrator::down(transaction, Some(*steps)).await?) })
+    })
+    .await
+}
+
+/// What is done with the schema.
+type Change<C, T> = for<'w> fn(&'w DatabaseTransaction, &'w C) -> BoxFuture<'w, Result<T, SchemaError>>;
+
+/// Changes the schema in one transaction, in which no other program changes it. It is `SeaORM`'s own, because its
+/// migrator takes no other; a program whose migration fails does not serve.
+async fn alone<C, T>(database: &Database, input: &C, change: Change<C, T>) -> Result<T, SchemaError> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what changes the schema is no write of the program's"
+    )]
+    let transaction = database.writers().begin_with_options(options).await?;
+    lock(&transaction).await?;
+    check_program(&transaction).await?;
+    let changed = change(&transaction, input).await?;
+    transaction.commit().await?;
+    Ok(changed)
 }
 
 /// Every migration of this program, and whether the database has it.
@@ -87,6 +96,10 @@ pub async fn check(database: &Database) -> Result<(), SchemaError> {
 /// Keeps every other program from migrating until the transaction ends; on SQLite it does so by itself.
 async fn lock(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
+        // It takes as long as it takes, and so does the one before it.
+        transaction
+            .execute_unprepared("SET LOCAL statement_timeout = 0")
+            .await?;
         transaction
             .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             .await?;

@@ -42,13 +42,13 @@ pub async fn record(
     app: &App,
     viewer: &Member,
     new: NewCareRecord,
-    keyed: Option<&Keyed>,
+    keyed: Option<Keyed>,
 ) -> Result<Written, Error> {
     app.write_once(
         "recordCare",
         viewer,
         keyed,
-        &(viewer, new),
+        (*viewer, new),
         |write, (viewer, new)| {
             Box::pin(async move {
                 let request = find(write, viewer, new.care_request, care_request::held).await?;

@@ -19,7 +19,7 @@ pub async fn add(
     viewer: &Member,
     request: CareRequestId,
     body: Text<4000>,
-    keyed: Option<&Keyed>,
+    keyed: Option<Keyed>,
 ) -> Result<(Written, Option<comment::Model>), Error> {
     let comment = comment::Model {
         id: CommentId(app.clock.new_id()),
@@ -35,7 +35,7 @@ pub async fn add(
             "addComment",
             viewer,
             keyed,
-            &(viewer, &comment),
+            (*viewer, comment.clone()),
             |write, (viewer, comment)| {
                 Box::pin(async move {
                     let request = find(write, viewer, comment.care_request_id, care_request::held).await?;

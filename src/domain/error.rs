@@ -9,7 +9,7 @@ use crate::database::HasDatabaseError;
 use crate::entity::care_request::CareRequestStatus;
 use crate::live::GapReason;
 
-/// Why a use case did not do what it was asked. Nothing was written.
+/// Why a use case did not do what it was asked. Nothing was written, unless it is [unconfirmed](Self::Unconfirmed).
 ///
 /// It has no `Display`: its inside must not reach a client by way of a blanket conversion.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub enum Error {
     StaleCursor(GapReason),
     /// The database failed.
     Database(DbErr),
+    /// The database was asked to store it and did not answer: nobody knows whether it is.
+    Unconfirmed(DbErr),
     /// A sealed value could not be opened, or a password not hashed.
     Crypto(Unsealable),
     /// More than is allowed.
@@ -189,8 +191,12 @@ impl From<Unsealable> for Error {
 impl HasDatabaseError for Error {
     fn database_error(&self) -> Option<&DbErr> {
         match self {
-            Self::Database(error) => Some(error),
+            Self::Database(error) | Self::Unconfirmed(error) => Some(error),
             _ => None,
         }
+    }
+
+    fn unconfirmed(error: DbErr) -> Self {
+        Self::Unconfirmed(error)
     }
 }

@@ -1,7 +1,7 @@
 //! A member's feed: what concerns her, over all her requests, and how much of it she has not read.
 
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, Set};
+use sea_orm::sea_query::{Alias, Expr, OnConflict};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, Set};
 
 use futures_util::future::BoxFuture;
 
@@ -18,7 +18,7 @@ use crate::live::{Cursor, Stream};
 /// Entries of the feed that the member has not read and can still be given.
 pub async fn unread(database: &Database, member: UserId) -> Result<i64, DbErr> {
     let extent = log::extent(database.reader(), Stream::User(member)).await?;
-    let read = read_position(database, member).await?;
+    let read = read_position(database.reader(), member).await?;
     Ok(extent.last - read.max(extent.floor).min(extent.last))
 }
 
@@ -31,11 +31,12 @@ pub async fn mark_read(app: &App, viewer: &Member, cursor: Cursor) -> Result<(),
         user_id: Set(viewer.id),
         last_seq: Set(cursor.seq),
     };
-    app.write("mark_feed_read", &(row, cursor), |write, (row, cursor)| {
+    app.write("mark_feed_read", (row, stream, viewer.id), |write, (row, stream, reader)| {
         Box::pin(async move {
             // Not at the top: its `max` would hide the one of numbers.
             use sea_orm::sea_query::ExprTrait as _;
-            let further = Expr::col((read_cursor::Entity, read_cursor::Column::LastSeq)).lt(cursor.seq);
+            let read_to = Expr::col((Alias::new("excluded"), read_cursor::Column::LastSeq));
+            let further = Expr::col((read_cursor::Entity, read_cursor::Column::LastSeq)).lt(read_to);
             read_cursor::Entity::insert(row.clone())
                 .on_conflict(
                     OnConflict::columns([read_cursor::Column::Stream, read_cursor::Column::UserId])
@@ -45,20 +46,20 @@ pub async fn mark_read(app: &App, viewer: &Member, cursor: Cursor) -> Result<(),
                 )
                 .exec_without_returning(write.transaction)
                 .await?;
+            let (stream, read) = (*stream, read_position(write.transaction, *reader).await?);
+            write.after_commit(move |app| app.wake(Wake::Read(stream, read)));
             Ok(())
         })
     })
     .await?;
-    let read = read_position(&app.database, viewer.id).await?;
-    app.wake(Wake::Read(stream, read));
     Ok(())
 }
 
-async fn read_position(database: &Database, member: UserId) -> Result<i64, DbErr> {
+async fn read_position(connection: &impl ConnectionTrait, member: UserId) -> Result<i64, DbErr> {
     let row = read_cursor::Entity::find()
         .filter(read_cursor::Column::Stream.eq(Stream::User(member).to_string()))
         .filter(read_cursor::Column::UserId.eq(member))
-        .one(database.reader())
+        .one(connection)
         .await?;
     Ok(row.map_or(0, |row| row.last_seq))
 }

@@ -46,29 +46,36 @@ pub struct Done {
 impl App {
     /// Writes once for each `keyed`: the first call does `work`, every later one answers as the first
     /// did. A refused mutation leaves its key unused.
-    pub async fn write_once<C: Sync>(
+    pub async fn write_once<C: Send + Sync + 'static>(
         &self,
         mutation: &'static str,
         actor: &Member,
-        keyed: Option<&Keyed>,
-        input: &C,
+        keyed: Option<Keyed>,
+        input: C,
         work: Work<C, Done>,
     ) -> Result<Written, Error> {
+        // What was stored without our being told so is found by its key.
+        let is_repeatable = keyed.is_some();
         let once = (mutation, actor.id, keyed, input, work);
         let ((done, is_new), appended) = self
-            .write(mutation, &once, |write, (mutation, actor, keyed, input, work)| {
-                Box::pin(async move {
-                    let Some(keyed) = keyed else {
-                        return Ok((work(write, input).await?, true));
-                    };
-                    if let Some(before) = claim(write, mutation, *actor, keyed).await? {
-                        return Ok((before, false));
-                    }
-                    let done = work(write, input).await?;
-                    settle(write, mutation, *actor, keyed, &done).await?;
-                    Ok((done, true))
-                })
-            })
+            .write_repeatably(
+                mutation,
+                is_repeatable,
+                once,
+                |write, (mutation, actor, keyed, input, work)| {
+                    Box::pin(async move {
+                        let Some(keyed) = keyed else {
+                            return Ok((work(write, input).await?, true));
+                        };
+                        if let Some(before) = claim(write, mutation, *actor, keyed).await? {
+                            return Ok((before, false));
+                        }
+                        let done = work(write, input).await?;
+                        settle(write, mutation, *actor, keyed, &done).await?;
+                        Ok((done, true))
+                    })
+                },
+            )
             .await?;
         let cursor = match (done.event, done.timeline) {
             (Some(event), Some(request)) => {

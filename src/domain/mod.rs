@@ -9,6 +9,7 @@ pub mod census;
 pub mod comment;
 pub mod error;
 pub mod feed;
+pub mod heartbeat;
 pub mod idempotency;
 pub mod offer;
 pub mod plant;

@@ -29,13 +29,13 @@ pub async fn send(
     viewer: &Member,
     request: CareRequestId,
     message: Option<Text<2000>>,
-    keyed: Option<&Keyed>,
+    keyed: Option<Keyed>,
 ) -> Result<Written, Error> {
     app.write_once(
         "sendOffer",
         viewer,
         keyed,
-        &(viewer, request, message),
+        (*viewer, request, message),
         |write, (viewer, request, message)| {
             Box::pin(async move {
                 let request = find(write, viewer, *request, care_request::held).await?;
@@ -76,13 +76,13 @@ pub async fn accept(
     app: &App,
     viewer: &Member,
     id: OfferId,
-    keyed: Option<&Keyed>,
+    keyed: Option<Keyed>,
 ) -> Result<Written, Error> {
     app.write_once(
         "acceptOffer",
         viewer,
         keyed,
-        &(viewer, id),
+        (*viewer, id),
         |write, (viewer, id)| {
             Box::pin(async move {
                 let chosen = find_offer(write, viewer, *id).await?;
@@ -137,7 +137,7 @@ pub async fn decline(
     app: &App,
     viewer: &Member,
     id: OfferId,
-    keyed: Option<&Keyed>,
+    keyed: Option<Keyed>,
 ) -> Result<Written, Error> {
     close(app, viewer, id, keyed, "declineOffer", OfferStatus::Declined).await
 }
@@ -147,7 +147,7 @@ pub async fn withdraw(
     app: &App,
     viewer: &Member,
     id: OfferId,
-    keyed: Option<&Keyed>,
+    keyed: Option<Keyed>,
 ) -> Result<Written, Error> {
     close(app, viewer, id, keyed, "withdrawOffer", OfferStatus::Withdrawn).await
 }
@@ -156,7 +156,7 @@ async fn close(
     app: &App,
     viewer: &Member,
     id: OfferId,
-    keyed: Option<&Keyed>,
+    keyed: Option<Keyed>,
     mutation: &'static str,
     status: OfferStatus,
 ) -> Result<Written, Error> {
@@ -164,7 +164,7 @@ async fn close(
         mutation,
         viewer,
         keyed,
-        &(viewer, id, status),
+        (*viewer, id, status),
         |write, (viewer, id, status)| {
             Box::pin(async move {
                 let (id, status) = (*id, *status);

@@ -33,14 +33,16 @@ pub async fn create(app: &App, viewer: &Member, new: NewPlant) -> Result<plant::
         created_at: app.clock.now(),
         version: 1,
     };
-    app.write("create_plant", &plant, |write, plant| {
+    app.write("create_plant", plant.clone(), |write, plant| {
         Box::pin(async move {
             write.insert(plant.clone()).await?;
+            write.after_commit(|app| {
+                app.telemetry.metrics.business.plants.inc();
+            });
             Ok(())
         })
     })
     .await?;
-    app.telemetry.metrics.business.plants.inc();
     Ok(plant)
 }
 

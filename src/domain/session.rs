@@ -50,7 +50,7 @@ pub async fn login(app: &App, from: IpAddr, email: &Email, password: &str) -> Re
     let user = found.ok_or(Reason::InvalidCredentials)?;
     let family = FamilyId(app.clock.new_id());
     let (opened, row) = open(app, user, family);
-    app.write("login", &row, |write, row| {
+    app.write("login", row, |write, row| {
         Box::pin(async move {
             write.insert(row.clone()).await?;
             Ok(())
@@ -104,7 +104,7 @@ pub async fn refresh(app: &App, from: IpAddr, refresh_token: &str) -> Result<Ope
 
 async fn exchange(app: &App, hash: Vec<u8>) -> Result<Option<Opened>, Error> {
     let (outcome, _) = app
-        .write("refresh_session", &(app, hash), |write, (app, hash)| {
+        .write("refresh_session", (app.clone(), hash), |write, (app, hash)| {
             Box::pin(async move {
                 let found = session::Entity::find()
                     .filter(session::COLUMN.refresh_token_hash.eq(hash.clone()))
@@ -134,7 +134,7 @@ async fn exchange(app: &App, hash: Vec<u8>) -> Result<Option<Opened>, Error> {
 
 /// Ends the viewer's session: its access and refresh tokens are worthless from now on.
 pub async fn logout(app: &App, viewer: &Member) -> Result<(), Error> {
-    app.write("logout", viewer, |write, viewer| {
+    app.write("logout", *viewer, |write, viewer| {
         Box::pin(async move {
             alone(write, viewer.id).await?;
             end(write, viewer.id, viewer.session).await

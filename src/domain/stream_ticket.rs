@@ -38,7 +38,7 @@ pub async fn create(app: &App, viewer: &Member) -> Result<Ticket, Error> {
         created_at,
         bound_to: None,
     };
-    app.write("create_stream_ticket", &row, |write, row| {
+    app.write("create_stream_ticket", row, |write, row| {
         Box::pin(async move {
             write.insert(row.clone()).await?;
             Ok(())
@@ -86,7 +86,7 @@ async fn bind(app: &App, hash: Vec<u8>, request: [u8; 32]) -> Result<Option<stre
         }
         app.write(
             "bind_stream_ticket",
-            &(hash.clone(), request),
+            (hash.clone(), request),
             |write, (hash, request)| {
                 Box::pin(async move {
                     // Of two first uses at the same moment one binds it.
@@ -115,7 +115,7 @@ pub async fn member(app: &App, ticket: &stream_ticket::Model) -> Result<Option<M
 /// still comes back with an older ticket asks for another.
 pub async fn forget_old(app: &App) -> Result<(), Error> {
     let before = app.clock.now() - KEPT_FOR;
-    app.write("forget_stream_tickets", &before, |write, before| {
+    app.write("forget_stream_tickets", before, |write, before| {
         Box::pin(async move {
             stream_ticket::Entity::delete_many()
                 .filter(stream_ticket::Column::CreatedAt.lt(*before))

@@ -72,15 +72,17 @@ pub async fn register(app: &App, new: NewUser) -> Result<Opened, Error> {
         version: 1,
     };
     let (opened, row) = session::open(app, user.clone(), FamilyId(app.clock.new_id()));
-    app.write("register", &(user, row), |write, (user, row)| {
+    app.write("register", (user, row), |write, (user, row)| {
         Box::pin(async move {
             write.insert(user.clone()).await.map_err(taken)?;
             write.insert(row.clone()).await?;
+            write.after_commit(|app| {
+                app.telemetry.metrics.business.registrations.inc();
+            });
             Ok(())
         })
     })
     .await?;
-    app.telemetry.metrics.business.registrations.inc();
     Ok(opened)
 }
 
@@ -135,7 +137,7 @@ async fn change_standing(
     id: UserId,
     change: user::ActiveModel,
 ) -> Result<(), Error> {
-    app.write(name, &(id, change), |write, (id, change)| {
+    app.write(name, (id, change), |write, (id, change)| {
         Box::pin(async move {
             let changed = user::Entity::update_many()
                 .set(change.clone())

@@ -5,14 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use sea_orm::{
-    ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel, QueryTrait as _,
-};
+use sea_orm::{ActiveModelTrait, DbErr, EntityTrait as _, IntoActiveModel, QueryTrait as _};
 use uuid::Uuid;
 
 use super::Error;
 use crate::app::App;
 use crate::clock::Clock;
+use crate::database::transaction::Transaction;
 use crate::entity::care_request::CareRequestStatus;
 use crate::entity::event::EventKind;
 use crate::entity::stream_entry::Level;
@@ -25,12 +24,16 @@ use crate::telemetry::traces;
 /// A write under way: the transaction, its time, and the events it will end with.
 pub struct Write<'t> {
     /// The transaction; every statement of the write goes through it.
-    pub transaction: &'t DatabaseTransaction,
+    pub transaction: &'t Transaction,
     /// When the write began.
     pub now: DateTime<Utc>,
     clock: &'t Clock,
     ending: Mutex<Ending>,
+    after: Mutex<Vec<AfterCommit>>,
 }
+
+/// What is done once a write is stored.
+type AfterCommit = Box<dyn FnOnce(&App) + Send>;
 
 /// What is written, with what it is given; it captures nothing (see [`write_transaction`]).
 ///
@@ -155,6 +158,12 @@ impl Write<'_> {
         self.ending().access_changed.extend(streams);
     }
 
+    /// Has something done once the write is stored, and not otherwise, whoever still waits for it.
+    pub fn after_commit(&self, act: impl FnOnce(&App) + Send + 'static) {
+        let mut after = self.after.lock().unwrap_or_else(PoisonError::into_inner);
+        after.push(Box::new(act));
+    }
+
     fn ending(&self) -> std::sync::MutexGuard<'_, Ending> {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -204,37 +213,68 @@ fn loudness(kind: EventKind) -> (Level, bool) {
 
 impl App {
     /// Runs `work` in a write transaction, appends the events it recorded, commits, and wakes whoever
-    /// follows their streams.
+    /// follows their streams. All of it is done, whether the caller waits for its end or not.
     pub async fn write<C, T>(
         &self,
         name: &'static str,
-        input: &C,
+        input: C,
         work: Work<C, T>,
     ) -> Result<(T, Vec<Appended>), Error>
     where
-        C: Sync,
+        C: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.write_repeatably(name, false, input, work).await
+    }
+
+    /// [Writes](Self::write) what may be done again if nobody knows whether it was stored: it finds out by itself.
+    pub(super) async fn write_repeatably<C, T>(
+        &self,
+        name: &'static str,
+        is_repeatable: bool,
+        input: C,
+        work: Work<C, T>,
+    ) -> Result<(T, Vec<Appended>), Error>
+    where
+        C: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let app = self.clone();
+        let write = async move { app.write_to_its_end(name, is_repeatable, input, work).await };
+        self.database.in_task(write).await
+    }
+
+    async fn write_to_its_end<C, T>(
+        &self,
+        name: &'static str,
+        is_repeatable: bool,
+        input: C,
+        work: Work<C, T>,
+    ) -> Result<(T, Vec<Appended>), Error>
+    where
+        C: Send + Sync,
         T: Send,
     {
-        let (value, appended) = self
+        let input = (self.clock.clone(), input, work);
+        let (value, appended, after) = self
             .database
-            .write_transaction(
-                name,
-                &(&self.clock, input, work),
-                |transaction, (clock, input, work)| {
-                    Box::pin(async move {
-                        let write = Write {
-                            transaction,
-                            now: clock.now(),
-                            clock,
-                            ending: Mutex::default(),
-                        };
-                        let value = work(&write, input).await?;
-                        let ending = write.ending.into_inner().unwrap_or_else(PoisonError::into_inner);
-                        let appended = log::append(transaction, clock, ending).await?;
-                        Ok::<_, Error>((value, appended))
-                    })
-                },
-            )
+            .transact(name, is_repeatable, &input, |transaction, (clock, input, work)| {
+                Box::pin(async move {
+                    let write = Write {
+                        transaction,
+                        now: clock.now(),
+                        clock,
+                        ending: Mutex::default(),
+                        after: Mutex::default(),
+                    };
+                    let value = work(&write, input).await?;
+                    let Write { ending, after, .. } = write;
+                    let ending = ending.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    let after = after.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    let appended = log::append(transaction, clock, ending).await?;
+                    Ok::<_, Error>((value, appended, after))
+                })
+            })
             .await?;
         let mut counted = HashSet::new();
         for one in &appended {
@@ -246,6 +286,9 @@ impl App {
         self.hub.publish(&appended);
         for one in &appended {
             self.bus.tell(Wake::Moved(one.stream, one.entry.seq));
+        }
+        for act in after {
+            act(self);
         }
         Ok((value, appended))
     }

@@ -19,6 +19,7 @@ pub mod care_request;
 pub mod care_request_plant;
 pub mod comment;
 pub mod event;
+pub mod heartbeat;
 pub mod idempotency_key;
 pub mod ids;
 pub mod offer;

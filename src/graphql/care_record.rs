@@ -143,5 +143,5 @@ async fn record(
         note,
         occurred_at: input.occurred_at.map(|time| time.0),
     };
-    domain::care_record::record(app(context), viewer, new, keyed.as_ref()).await
+    domain::care_record::record(app(context), viewer, new, keyed).await
 }

@@ -133,7 +133,7 @@ impl CommentMutation {
         let added = async {
             let body = Text::parse("body", &input.body)?;
             let keyed = keyed(input.idempotency_key.as_deref(), &input)?;
-            domain::comment::add(app(context), viewer, id, body, keyed.as_ref()).await
+            domain::comment::add(app(context), viewer, id, body, keyed).await
         };
         let Outcome { done, user_errors } = Outcome::of(context, added.await)?;
         let (done, comment) = done.unzip();

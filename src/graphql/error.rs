@@ -7,12 +7,13 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject, Value};
-use sea_orm::{ConnAcquireErr, DbErr};
+use sea_orm::DbErr;
 
 use super::messages;
 use crate::admission::Busy;
 use crate::auth::AuthError;
 use crate::crypto;
+use crate::database::fault::Fault;
 pub use crate::domain::Exceeded;
 use crate::domain::{Error, Reason, Refusal};
 use crate::entity::user::Locale;
@@ -37,9 +38,11 @@ pub enum ApiError {
     NoSuchAddress,
     /// More than is allowed.
     LimitExceeded(Exceeded),
-    /// No connection to the database was free in time, or it would have taken too long until it was its turn; nothing
-    /// was done.
+    /// The database had no room for it in time or could not be reached, or it would have taken too long until it was
+    /// its turn; nothing was done.
     ServerBusy,
+    /// The database was asked to store it and did not answer: nobody knows whether it is.
+    Unconfirmed,
     /// It went wrong inside.
     Internal {
         /// Under which it was logged.
@@ -62,14 +65,16 @@ impl ApiError {
         Self::Internal { error_id }
     }
 
-    /// The database failed, or had no connection to spare: who ran into that is told, and the log once for
+    /// The database failed. What may be over in a moment is told as that to whoever ran into it, and the log once for
     /// all of them (see [`Api`](super::Api)).
     fn of_database(error: &DbErr) -> Self {
-        match error {
-            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::ServerBusy,
-            // Its text, not all that the database says: that may hold the row.
-            error => Self::internal(&error.to_string()),
+        let fault = Fault::of(error);
+        if fault.is_passing() {
+            tracing::debug!(?fault, %error, "the database did not do what it was asked");
+            return Self::ServerBusy;
         }
+        // Its text, not all that the database says: that may hold the row.
+        Self::internal(&error.to_string())
     }
 
     /// The code that clients may rely on.
@@ -81,7 +86,7 @@ impl ApiError {
             Self::InvalidCursor(_) => "INVALID_CURSOR",
             Self::NotFound | Self::NoSuchAddress => "NOT_FOUND",
             Self::LimitExceeded(_) => "LIMIT_EXCEEDED",
-            Self::ServerBusy => Self::SERVER_BUSY,
+            Self::ServerBusy | Self::Unconfirmed => Self::SERVER_BUSY,
             Self::Internal { .. } => INTERNAL,
         }
     }
@@ -97,6 +102,9 @@ impl ApiError {
             Self::NotFound => "There is nothing here that you may follow.".to_owned(),
             Self::NoSuchAddress => "There is nothing at this address.".to_owned(),
             Self::ServerBusy => "The server is busy: try again in a few seconds.".to_owned(),
+            Self::Unconfirmed => "The database did not say whether this was stored: look, or send it again with the \
+                                  same idempotencyKey."
+                .to_owned(),
             Self::LimitExceeded(Exceeded {
                 limit,
                 value,
@@ -143,6 +151,7 @@ impl From<ApiError> for async_graphql::Error {
             }
             ApiError::InvalidCursor(Some(reason)) => extensions.set("reason", gap_reason(reason)),
             ApiError::Internal { error_id } => extensions.set("errorId", error_id),
+            ApiError::Unconfirmed => extensions.set("written", "UNKNOWN"),
             _ => {}
         }
         told.extensions = Some(extensions);
@@ -185,6 +194,10 @@ impl From<Error> for ApiError {
             Error::Exceeded(exceeded) => Self::LimitExceeded(exceeded),
             Error::Database(error) => error.into(),
             Error::Busy => Self::ServerBusy,
+            Error::Unconfirmed(error) => {
+                tracing::warn!(%error, "it is not known whether a write was stored");
+                Self::Unconfirmed
+            }
             error => Self::internal(&error),
         }
     }

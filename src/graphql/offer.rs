@@ -169,7 +169,7 @@ impl OfferMutation {
         let sent = async {
             let message = Text::optional("message", input.message.as_deref())?;
             let keyed = keyed(input.idempotency_key.as_deref(), &input)?;
-            domain::offer::send(app(context), viewer, id, message, keyed.as_ref()).await
+            domain::offer::send(app(context), viewer, id, message, keyed).await
         };
         Ok(OfferPayload(Outcome::of(context, sent.await)?))
     }
@@ -185,7 +185,7 @@ impl OfferMutation {
         let id = OfferId::from_id(&input.offer_id)?;
         let accepted = async {
             let keyed = keyed(input.idempotency_key.as_deref(), &input)?;
-            domain::offer::accept(app(context), viewer, id, keyed.as_ref()).await
+            domain::offer::accept(app(context), viewer, id, keyed).await
         };
         Ok(CareRequestPayload(Outcome::of(context, accepted.await)?))
     }
@@ -200,7 +200,7 @@ impl OfferMutation {
         let id = OfferId::from_id(&input.offer_id)?;
         let declined = async {
             let keyed = keyed(input.idempotency_key.as_deref(), &input)?;
-            domain::offer::decline(app(context), viewer, id, keyed.as_ref()).await
+            domain::offer::decline(app(context), viewer, id, keyed).await
         };
         Ok(OfferPayload(Outcome::of(context, declined.await)?))
     }
@@ -215,7 +215,7 @@ impl OfferMutation {
         let id = OfferId::from_id(&input.offer_id)?;
         let withdrawn = async {
             let keyed = keyed(input.idempotency_key.as_deref(), &input)?;
-            domain::offer::withdraw(app(context), viewer, id, keyed.as_ref()).await
+            domain::offer::withdraw(app(context), viewer, id, keyed).await
         };
         Ok(OfferPayload(Outcome::of(context, withdrawn.await)?))
     }

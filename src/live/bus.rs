@@ -247,7 +247,7 @@ mod tests {
         ));
         let url = format!("sqlite://{}", file.display());
         let config = Config::from_source(&|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
-        let database = Database::connect(&config, Telemetry::start(&config).unwrap())
+        let database = crate::app::connect(&config, Telemetry::start(&config).unwrap(), Clock::system())
             .await
             .unwrap();
         Ties {

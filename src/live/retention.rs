@@ -3,12 +3,13 @@
 use chrono::{DateTime, Days, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
-    ColumnTrait as _, Condition, DatabaseTransaction, DbErr, EntityTrait as _, Order, QueryFilter as _,
+    ColumnTrait as _, Condition, DbErr, EntityTrait as _, Order, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
 };
 
 use super::Stream;
 use crate::database::Database;
+use crate::database::transaction::Transaction;
 use crate::entity::care_request::{self, CareRequestStatus};
 use crate::entity::{event, stream, stream_entry};
 
@@ -81,7 +82,7 @@ async fn trim(database: &Database, stream: Stream, before: DateTime<Utc>) -> Res
         let batch = database
             .write_transaction(
                 "trim_stream",
-                &(stream, before),
+                (stream, before),
                 |transaction, (stream, before)| Box::pin(trim_batch(transaction, *stream, *before)),
             )
             .await?;
@@ -94,7 +95,7 @@ async fn trim(database: &Database, stream: Stream, before: DateTime<Utc>) -> Res
 
 /// Trims the oldest entries. The floor is raised with them, so that whoever stood there is told of the gap.
 async fn trim_batch(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     stream: Stream,
     before: DateTime<Utc>,
 ) -> Result<u64, DbErr> {
@@ -132,7 +133,7 @@ async fn trim_batch(
 
 /// Deletes the events that are in no stream any more, unless an assignment begins or ends with them.
 async fn forget_events(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     trimmed: &[stream_entry::Model],
 ) -> Result<(), DbErr> {
     use crate::entity::assignment;

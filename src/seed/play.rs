@@ -83,8 +83,7 @@ impl Player {
 
     async fn perform(&mut self, act: &Act) -> Result<(), domain::Error> {
         let app = self.app.clone();
-        let keyed = keyed(&act.key)?;
-        let keyed = Some(&keyed);
+        let keyed = Some(keyed(&act.key)?);
         match act.deed {
             Deed::Join(person) => self.join(person).await?,
             Deed::Verify(person) => {

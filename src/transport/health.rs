@@ -6,17 +6,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::app::App;
+use crate::database::fault::Fault;
 use crate::database::schema::{self, SchemaError};
+use crate::domain::heartbeat::{self, Storing};
 use crate::graphql::Api;
 
-/// A part that is as it should be.
-const OK: &str = "ok";
-
-/// How long the database may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the database may take to say which schema it has.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What `/health/ready` answers.
 #[derive(Debug, Serialize)]
@@ -30,10 +29,36 @@ struct Readiness {
 /// Each part of the process: `ok`, or what is wrong with it.
 #[derive(Debug, Serialize)]
 pub struct Checks {
-    database: &'static str,
-    migrations: &'static str,
-    bus: &'static str,
-    process: &'static str,
+    database: Check,
+    migrations: Check,
+    bus: Check,
+    process: Check,
+}
+
+/// How a part of the process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    /// As it should be.
+    Good,
+    /// Slower than it should be: no reason to turn clients away.
+    Strained(&'static str),
+    /// Not fit to serve.
+    Bad(&'static str),
+}
+
+impl Check {
+    fn is_bad(self) -> bool {
+        matches!(self, Self::Bad(_))
+    }
+}
+
+impl Serialize for Check {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Good => "ok",
+            Self::Strained(how) | Self::Bad(how) => how,
+        })
+    }
 }
 
 /// `/health/live`: the process answers.
@@ -54,50 +79,66 @@ pub async fn ready(State(api): State<Api>) -> Response {
 
 /// Looks at every part.
 pub async fn check(app: &App) -> Checks {
-    let (database, migrations) = database(app).await;
+    let (storing, schema) = tokio::join!(
+        heartbeat::prove(app),
+        tokio::time::timeout(PATIENCE, schema::check(&app.database)),
+    );
+    let database = match storing {
+        Storing::Proved => Check::Good,
+        Storing::Busy => Check::Strained("busy"),
+        Storing::Failing(why) => Check::Bad(why),
+    };
+    let (database, migrations) = match schema {
+        Ok(Ok(())) => (database, Check::Good),
+        Ok(Err(SchemaError::Behind(_))) => (database, Check::Bad("missing")),
+        Ok(Err(SchemaError::ProgramTooOld { .. })) => (database, Check::Bad("too new for this program")),
+        // What it waits for, whoever writes waits for, too.
+        Ok(Err(SchemaError::Database(error))) if Fault::of(&error) != Fault::NoConnection => {
+            (worse(database, Check::Bad("failing")), Check::Bad("unknown"))
+        }
+        // It had it when the process began.
+        Ok(Err(SchemaError::Database(_))) | Err(_) => (worse(database, Check::Strained("busy")), Check::Good),
+    };
     Checks {
         database,
         migrations,
         // Without it events come late, and all come: no reason to turn clients away.
         bus: if app.bus.is_listening() {
-            OK
+            Check::Good
         } else {
-            "polling the database"
+            Check::Strained("polling the database")
         },
-        process: if app.stop.is_cancelled() { "draining" } else { OK },
+        process: if app.stop.is_cancelled() {
+            Check::Bad("draining")
+        } else {
+            Check::Good
+        },
     }
 }
 
 impl Checks {
     /// Whether clients may be let in.
     fn are_good(&self) -> bool {
-        [self.database, self.migrations, self.process]
-            .iter()
-            .all(|check| *check == OK)
+        let all = [self.database, self.migrations, self.bus, self.process];
+        !all.into_iter().any(Check::is_bad)
     }
 
     /// Whether the database can be asked.
     pub fn database_answers(&self) -> bool {
-        self.database == OK && self.migrations == OK
+        !self.database.is_bad() && !self.migrations.is_bad()
     }
 
     /// What the process depends on, and whether it is there.
     pub fn parts(&self) -> [(&'static str, bool); 3] {
         [
-            ("database", self.database == OK),
-            ("migrations", self.migrations == OK),
-            ("bus", self.bus == OK),
+            ("database", !self.database.is_bad()),
+            ("migrations", !self.migrations.is_bad()),
+            ("bus", self.bus == Check::Good),
         ]
     }
 }
 
-/// The database and its schema. What went wrong is in the log of whoever ran into it; here it is named.
-async fn database(app: &App) -> (&'static str, &'static str) {
-    match tokio::time::timeout(PATIENCE, schema::check(&app.database)).await {
-        Ok(Ok(())) => (OK, OK),
-        Ok(Err(SchemaError::Behind(_))) => ("ok", "missing"),
-        Ok(Err(SchemaError::ProgramTooOld { .. })) => ("ok", "too new for this program"),
-        Ok(Err(SchemaError::Database(_))) => ("failing", "unknown"),
-        Err(_) => ("slow", "unknown"),
-    }
+/// What is known of a part by two looks: the one that says more.
+fn worse(one: Check, other: Check) -> Check {
+    if one == Check::Good { other } else { one }
 }

@@ -116,15 +116,14 @@ pub async fn create(
     app: &App,
     viewer: &Member,
     new: NewCareRequest,
-    keyed: Option<&Keyed>,
+    keyed: Option<Keyed>,
 ) -> Result<Written, Error> {
     check_plant_list(&new.plants)?;
-    let written = app
-        .write_once(
+    app.write_once(
             "createCareRequest",
             viewer,
             keyed,
-            &(viewer, new),
+            (*viewer, new),
             |write, (viewer, new)| {
                 Box::pin(async move {
                     if new.publish {
@@ -151,6 +150,7 @@ pub async fn create(
                             Some(viewer.id),
                         ))
                     });
+                    write.after_commit(|app| app.telemetry.metrics.business.request_created());
                     Ok(Done {
                         id: request.id.0,
                         event,
@@ -159,11 +159,7 @@ pub async fn create(
                 })
             },
         )
-        .await?;
-    if written.is_new {
-        app.telemetry.metrics.business.request_created();
-    }
-    Ok(written)
+        .await
 }
 
 /// Has a party change a request's state.
@@ -172,14 +168,14 @@ pub async fn change(
     viewer: &Member,
     id: CareRequestId,
     change: Change,
-    keyed: Option<&Keyed>,
+    keyed: Option<Keyed>,
 ) -> Result<Written, Error> {
     let (mutation, ..) = change.parts();
     app.write_once(
         mutation,
         viewer,
         keyed,
-        &(viewer, id, change),
+        (*viewer, id, change),
         |write, (viewer, id, change)| {
             Box::pin(async move {
                 let (_, action, step, kind) = change.parts();

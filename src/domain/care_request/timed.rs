@@ -83,7 +83,7 @@ async fn candidates(
 /// Takes the step that is due, if it still is when the row is locked.
 async fn take(app: &App, id: CareRequestId) -> Result<bool, Error> {
     let (taken, _) = app
-        .write("timed_step", &id, |write, id| {
+        .write("timed_step", id, |write, id| {
             Box::pin(async move {
                 let select = care_request::timed().filter(Column::Id.eq(*id));
                 let Some(request) = care_request::locked(select).one(write.transaction).await? else {

@@ -201,7 +201,7 @@ async fn change(
     let id = CareRequestId::from_id(id)?;
     let changed = async {
         let keyed = keyed(key, input)?;
-        domain::care_request::change(app(context), viewer, id, change, keyed.as_ref()).await
+        domain::care_request::change(app(context), viewer, id, change, keyed).await
     };
     Ok(CareRequestPayload(Outcome::of(context, changed.await)?))
 }
@@ -231,5 +231,5 @@ async fn create(
         instructions,
         publish: input.publish,
     };
-    domain::care_request::create(app(context), viewer, new, keyed.as_ref()).await
+    domain::care_request::create(app(context), viewer, new, keyed).await
 }

@@ -9,13 +9,14 @@ use sea_orm::sea_query::{
     WithClause,
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, EntityTrait as _,
+    ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _,
     IntoActiveModel as _, QueryFilter as _, QueryTrait as _, Set,
 };
 use uuid::Uuid;
 
 use super::Entry;
 use crate::clock::Clock;
+use crate::database::transaction::Transaction;
 use crate::entity::event::EventKind;
 use crate::entity::stream_entry::Level;
 use crate::entity::{CareRequestId, EventId, PlantId, UserId, event, stream, stream_entry};
@@ -76,7 +77,7 @@ pub struct Appended {
 /// the order of their numbers, no number is skipped, and writers cannot deadlock. `recorded_at` is
 /// taken after the locks and never goes back in a stream.
 pub async fn append(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     clock: &Clock,
     ending: Ending,
 ) -> Result<Vec<Appended>, DbErr> {
@@ -143,7 +144,7 @@ fn told(streams: &Places, recorded_at: DateTime<Utc>) -> UpdateStatement {
 /// Stores rows, events and entries. All of it is one statement where the database can and it is not too much for one:
 /// while it is under way nobody else writes to these streams.
 async fn store(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     told: UpdateStatement,
     rows: Vec<InsertStatement>,
     events: &[Arc<event::Model>],
@@ -208,7 +209,7 @@ fn with(parts: impl Iterator<Item = SubQueryStatement>) -> WithClause {
 ///
 /// The version is a time, so that no change is taken for another one that a restored backup has undone.
 async fn raise(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     clock: &Clock,
     streams: &Places,
     access_changed: &BTreeSet<Stream>,

@@ -90,7 +90,7 @@ pub fn status_of(error: &ApiError) -> StatusCode {
     match error {
         ApiError::Unauthenticated => StatusCode::UNAUTHORIZED,
         ApiError::NotFound | ApiError::NoSuchAddress => StatusCode::NOT_FOUND,
-        ApiError::ServerBusy => StatusCode::SERVICE_UNAVAILABLE,
+        ApiError::ServerBusy | ApiError::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
         ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         ApiError::BadRequest(_)
         | ApiError::InvalidId
