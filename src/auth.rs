@@ -19,6 +19,8 @@ use crate::entity::{FamilyId, UserId, session, user};
 use self::recent::Moment;
 pub use self::recent::Recent;
 
+/// How long what a member asks for waits until it is written that she was seen.
+const SEEN_PATIENCE: Duration = Duration::from_millis(250);
 /// How often "last seen" is written at most.
 const SEEN_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// user (16), session (16), epoch (4), expiry in seconds (8).
@@ -180,7 +182,7 @@ async fn seen(app: &App, user: &user::Model, now: DateTime<Utc>) -> Duration {
     {
         return (SEEN_EVERY - since).to_std().unwrap_or_default();
     }
-    let written = app
+    let writing = app
         .database
         .write_transaction("last_seen", (user.id, now), |transaction, (user, now)| {
             let seen = || Expr::col(user::Column::LastSeenAt);
@@ -189,9 +191,9 @@ async fn seen(app: &App, user: &user::Model, now: DateTime<Utc>) -> Duration {
                 .filter(user::Column::Id.eq(*user))
                 .filter(seen().is_null().or(seen().lt(*now)));
             Box::pin(async move { update.exec(transaction).await })
-        })
-        .await;
-    if let Err(error) = written {
+        });
+    // It goes on by itself.
+    if let Ok(Err(error)) = tokio::time::timeout(SEEN_PATIENCE, writing).await {
         tracing::debug!(%error, user_id = %user.id, "last seen could not be written");
     }
     SEEN_EVERY.to_std().unwrap_or_default()

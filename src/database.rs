@@ -29,8 +29,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::Telemetry;
 
-/// How long a statement waits for another program's lock on a SQLite file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement waits for another program's lock on a SQLite file; a transaction that writes [waits longer].
+///
+/// [waits longer]: transaction::Transaction
+const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a caller waits for a free connection; longer than for a lock, so that a lock is named.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a connection may have rested to be taken without being asked.
@@ -211,6 +213,11 @@ impl Database {
     /// Statements run so far, transactions' control statements not counted.
     pub fn statements(&self) -> u64 {
         self.observed.statements.load(Ordering::Relaxed)
+    }
+
+    /// Writes that have begun or wait for their turn.
+    pub fn writes_under_way(&self) -> usize {
+        self.writes.len()
     }
 
     /// Runs `work` in a transaction: IMMEDIATE on SQLite, READ COMMITTED on Postgres. An error rolls everything back.

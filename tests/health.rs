@@ -1,7 +1,13 @@
 //! Health, and stopping well.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use plant_care::entity::heartbeat;
 use reqwest::{Method, StatusCode};
+use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Story, TestApp, until};
@@ -90,4 +96,72 @@ async fn a_server_that_stops_sends_its_subscribers_to_another_and_ends() {
     assert_eq!(missed[0]["cursor"], payload["cursor"]);
     again.close().await;
     app.stop().await;
+}
+
+/// What a server has stored to see whether it can, and when.
+async fn heartbeats(app: &TestApp) -> Vec<DateTime<Utc>> {
+    let rows = heartbeat::Entity::find().all(app.rows()).await.unwrap();
+    rows.into_iter().map(|row| row.beat_at).collect()
+}
+
+#[tokio::test]
+async fn readiness_stores_something_where_nothing_was_stored_for_a_second() {
+    let app = TestApp::start().await;
+    assert_eq!(ask(&app, "/health/ready").await.0, StatusCode::OK);
+    assert!(
+        heartbeats(&app).await.is_empty(),
+        "the migrations were stored just now"
+    );
+    app.app.clock.advance(TimeDelta::seconds(1));
+    let asked = (0..5).map(|_| ask(&app, "/health/ready"));
+    for (status, _) in futures_util::future::join_all(asked).await {
+        assert_eq!(status, StatusCode::OK);
+    }
+    let first = app.app.clock.now();
+    assert_eq!(heartbeats(&app).await, [first]);
+    app.app.clock.advance(TimeDelta::milliseconds(900));
+    ask(&app, "/health/ready").await;
+    assert_eq!(heartbeats(&app).await, [first]);
+    app.app.clock.advance(TimeDelta::milliseconds(100));
+    ask(&app, "/health/ready").await;
+    assert_eq!(heartbeats(&app).await, [app.app.clock.now()], "one row a server");
+}
+
+#[tokio::test]
+async fn a_server_that_only_waits_is_ready_until_nothing_was_stored_for_ten_seconds() {
+    let app = TestApp::start().await;
+    let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let input = (Arc::clone(&held), Arc::clone(&release));
+    let database = app.app.database.clone();
+    let holding = app.app.tasks.spawn(async move {
+        database
+            .write_transaction("hold", input, |transaction, (held, release)| {
+                Box::pin(async move {
+                    if transaction.get_database_backend() == DbBackend::Postgres {
+                        let lock = "LOCK TABLE heartbeats IN EXCLUSIVE MODE";
+                        transaction.execute_unprepared(lock).await?;
+                    }
+                    held.notify_one();
+                    release.notified().await;
+                    Ok::<_, DbErr>(())
+                })
+            })
+            .await
+    });
+    held.notified().await;
+    app.app.clock.advance(TimeDelta::seconds(2));
+    let (status, ready) = ask(&app, "/health/ready").await;
+    assert_eq!(
+        (status, &ready["checks"]["database"]),
+        (StatusCode::OK, &json!("busy"))
+    );
+    app.app.clock.advance(TimeDelta::seconds(9));
+    let waiting = unready(&app, "database").await;
+    assert!(
+        ["slow", "locked", "no free connection"].contains(&waiting.as_str().unwrap()),
+        "{waiting}"
+    );
+    release.notify_one();
+    holding.await.unwrap().unwrap();
+    assert_eq!(ask(&app, "/health/ready").await.0, StatusCode::OK);
 }

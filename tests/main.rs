@@ -20,6 +20,8 @@ mod care_requests;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod database;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod feed;

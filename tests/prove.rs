@@ -172,3 +172,28 @@ async fn what_is_more_than_can_be_served_is_told_to_come_back() {
         assert!(proved[kind]["refused"].as_u64().unwrap() > 0, "{proved}");
     }
 }
+
+#[tokio::test]
+async fn who_hangs_up_leaves_nothing_half_done() {
+    let proved = prove(&["hang-up", "--mutations", "120", "--at-once", "8"]).await;
+    assert_eq!(proved["comments"], 120);
+    assert_eq!(proved["open_transactions"], 0);
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_loses_nothing_that_was_acknowledged() {
+    if crate::support::server_of_databases().is_some() {
+        return;
+    }
+    let faults = [
+        "full-disk",
+        "--fault",
+        "quota",
+        "--fault",
+        "gone",
+        "--writes",
+        "10",
+    ];
+    let proved = prove(&faults).await;
+    assert_eq!(proved["faults"].as_array().unwrap().len(), 2, "{proved}");
+}

@@ -5,7 +5,7 @@
 //! | [`processes`], [`database`], [`nats`] | start, kill and restart servers over a database of the proof's own |
 //! | [`api`], [`socket`], [`message`] | speak to them as clients do |
 //! | [`crowd`], [`pace`], [`figures`] | look on in numbers, write at a steady rate, measure |
-//! | [`kills`], [`dead_writer`], [`slow`], [`storm`], [`fan_out`], [`idle`], [`fairness`], [`overload`] | one proof each |
+//! | [`kills`], [`dead_writer`], [`slow`], [`storm`], [`fan_out`], [`idle`], [`fairness`], [`full_disk`], [`hang_up`], [`overload`] | one proof each |
 //!
 //! A proof prints one line of JSON, or says why it failed. It shares no code with the server.
 
@@ -17,6 +17,8 @@ pub mod failure;
 pub mod fairness;
 pub mod fan_out;
 pub mod figures;
+pub mod full_disk;
+pub mod hang_up;
 pub mod harness;
 pub mod idle;
 pub mod kills;
@@ -68,6 +70,10 @@ enum Proof {
     Fairness(fairness::Options),
     /// Three times as much as can be served: as much is served as ever, and the rest told at once to come back.
     Overload(overload::Options),
+    /// A disk that is full, may not be written or fails: nothing acknowledged is lost, and writing goes on. SQLite only.
+    FullDisk(full_disk::Options),
+    /// Clients hang up in the middle of their mutations: each is whole or not there, and nothing stays open.
+    HangUp(hang_up::Options),
     /// The raw broadcast that `fan-out --raw` starts.
     #[command(hide = true)]
     RawServer {
@@ -91,6 +97,8 @@ pub async fn run(cli: Cli) -> Result<Value> {
         Proof::Idle(options) => idle::run(&harness, options).await,
         Proof::Fairness(options) => fairness::run(&harness, options).await,
         Proof::Overload(options) => overload::run(&harness, options).await,
+        Proof::FullDisk(options) => full_disk::run(&harness, options).await,
+        Proof::HangUp(options) => hang_up::run(&harness, options).await,
         Proof::RawServer { .. } => Ok(Value::Null),
     };
     harness.finish(outcome).await

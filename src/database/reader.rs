@@ -286,11 +286,8 @@ macro_rules! run {
     ($kept:expr, $statement:expr, $run:ident) => {{
         let mut statement = $statement;
         let values = statement.values.take();
-        retried!($kept, &statement, |connection| query(
-            &statement,
-            values.clone()
-        )
-        .$run(connection))
+        retried!($kept, &statement, |connection| query(&statement, values.clone())
+            .$run(connection))
     }};
 }
 

@@ -1,6 +1,7 @@
 //! The state of the database's schema: migrating, and refusing what this program is too old for.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use migration::MigratorTrait as _;
@@ -8,12 +9,17 @@ use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait as _,
 };
+use tokio::time::Instant;
 
 use super::Database;
+use super::fault::Fault;
 
 /// Postgres's advisory lock for migrating, so that two programs do not do it at once. The number
 /// means nothing but must never change.
 const MIGRATION_LOCK: i64 = 0x706c_616e_7463;
+
+/// How long it waits for another program that writes to a SQLite file.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the schema cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -64,11 +70,17 @@ async fn alone<C, T>(database: &Database, input: &C, change: Change<C, T>) -> Re
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "what changes the schema is no write of the program's"
-    )]
-    let transaction = database.writers().begin_with_options(options).await?;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
+    let transaction = loop {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what changes the schema is no write of the program's"
+        )]
+        match database.writers().begin_with_options(options.clone()).await {
+            Err(error) if Fault::of(&error) == Fault::Locked && Instant::now() < deadline => {}
+            begun => break begun?,
+        }
+    };
     lock(&transaction).await?;
     check_program(&transaction).await?;
     let changed = change(&transaction, input).await?;

@@ -23,6 +23,8 @@ use super::{Observed, Writer};
 
 /// How long the client waits for a statement; longer than the database itself takes before it gives one up.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a writer waits for the lock of a SQLite file, those before it included.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may take to be closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -91,28 +93,33 @@ impl Connection {
 
 impl Transaction {
     /// Begins on a connection; `anew` on one that was asked first whether it is there.
+    ///
+    /// On SQLite whoever finds the lock taken by another program waits behind the others again, until her time is over: so
+    /// all who wait are told at the same time, however many they are.
     pub(super) async fn begin(writer: &Writer, anew: bool, observed: &Observed) -> Result<Self, DbErr> {
-        let mut connection = match writer {
-            Writer::Sqlite { pool, file } => {
-                let pool = pool.get_sqlite_connection_pool();
-                let connection = pool.acquire().await.map_err(not_acquired)?;
-                Connection::Sqlite(connection, file.now())
+        let deadline = Instant::now() + LOCK_TIMEOUT;
+        loop {
+            let mut connection = writer.take(anew, deadline).await?;
+            // Either database refuses it if a transaction is open: so none is.
+            match connection.control(writer.begin()).await {
+                Ok(()) => {
+                    return Ok(Self {
+                        backend: writer.backend(),
+                        observed: observed.clone(),
+                        open: Mutex::new(Open {
+                            connection: Some(connection),
+                            failed: None,
+                        }),
+                    });
+                }
+                Err(error) => {
+                    connection.close().await;
+                    if Fault::of_sqlx(&error) != Fault::Locked || Instant::now() >= deadline {
+                        return Err(DbErr::Exec(RuntimeErr::SqlxError(error.into())));
+                    }
+                }
             }
-            Writer::Postgres(kept) => Connection::Postgres(kept.take(anew).await?),
-        };
-        // Either database refuses it if a transaction is open: so none is.
-        if let Err(error) = connection.control(writer.begin()).await {
-            connection.close().await;
-            return Err(DbErr::Exec(RuntimeErr::SqlxError(error.into())));
         }
-        Ok(Self {
-            backend: writer.backend(),
-            observed: observed.clone(),
-            open: Mutex::new(Open {
-                connection: Some(connection),
-                failed: None,
-            }),
-        })
     }
 
     /// Stores what was written. The connection goes back to `writer` if the database says that it is stored.
@@ -173,6 +180,19 @@ impl Transaction {
 }
 
 impl Writer {
+    /// A connection to write on.
+    async fn take(&self, anew: bool, deadline: Instant) -> Result<Connection, DbErr> {
+        match self {
+            Self::Sqlite { pool, file } => {
+                let acquiring = pool.get_sqlite_connection_pool().acquire();
+                let acquired = tokio::time::timeout_at(deadline, acquiring).await;
+                let connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+                Ok(Connection::Sqlite(connection.map_err(not_acquired)?, file.now()))
+            }
+            Self::Postgres(kept) => Ok(Connection::Postgres(kept.take(anew).await?)),
+        }
+    }
+
     /// Takes a connection back on which no transaction is open.
     fn give_back(&self, connection: Connection) {
         if let (Self::Postgres(kept), Connection::Postgres(out)) = (self, connection) {
@@ -193,9 +213,7 @@ impl Drop for Open {
 }
 
 /// Waits for the database, but not for ever.
-pub(super) async fn within<T>(
-    asked: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
+pub(super) async fn within<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     match tokio::time::timeout(STATEMENT_TIMEOUT, asked).await {
         Ok(answered) => answered,
         Err(_) => Err(fault::hung()),

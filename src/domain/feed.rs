@@ -31,26 +31,30 @@ pub async fn mark_read(app: &App, viewer: &Member, cursor: Cursor) -> Result<(),
         user_id: Set(viewer.id),
         last_seq: Set(cursor.seq),
     };
-    app.write("mark_feed_read", (row, stream, viewer.id), |write, (row, stream, reader)| {
-        Box::pin(async move {
-            // Not at the top: its `max` would hide the one of numbers.
-            use sea_orm::sea_query::ExprTrait as _;
-            let read_to = Expr::col((Alias::new("excluded"), read_cursor::Column::LastSeq));
-            let further = Expr::col((read_cursor::Entity, read_cursor::Column::LastSeq)).lt(read_to);
-            read_cursor::Entity::insert(row.clone())
-                .on_conflict(
-                    OnConflict::columns([read_cursor::Column::Stream, read_cursor::Column::UserId])
-                        .update_column(read_cursor::Column::LastSeq)
-                        .action_and_where(further)
-                        .to_owned(),
-                )
-                .exec_without_returning(write.transaction)
-                .await?;
-            let (stream, read) = (*stream, read_position(write.transaction, *reader).await?);
-            write.after_commit(move |app| app.wake(Wake::Read(stream, read)));
-            Ok(())
-        })
-    })
+    app.write(
+        "mark_feed_read",
+        (row, stream, viewer.id),
+        |write, (row, stream, reader)| {
+            Box::pin(async move {
+                // Not at the top: its `max` would hide the one of numbers.
+                use sea_orm::sea_query::ExprTrait as _;
+                let read_to = Expr::col((Alias::new("excluded"), read_cursor::Column::LastSeq));
+                let further = Expr::col((read_cursor::Entity, read_cursor::Column::LastSeq)).lt(read_to);
+                read_cursor::Entity::insert(row.clone())
+                    .on_conflict(
+                        OnConflict::columns([read_cursor::Column::Stream, read_cursor::Column::UserId])
+                            .update_column(read_cursor::Column::LastSeq)
+                            .action_and_where(further)
+                            .to_owned(),
+                    )
+                    .exec_without_returning(write.transaction)
+                    .await?;
+                let (stream, read) = (*stream, read_position(write.transaction, *reader).await?);
+                write.after_commit(move |app| app.wake(Wake::Read(stream, read)));
+                Ok(())
+            })
+        },
+    )
     .await?;
     Ok(())
 }

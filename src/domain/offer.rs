@@ -72,12 +72,7 @@ pub async fn send(
 }
 
 /// Accepts an offer: of all that are accepted at the same moment, one. All others are declined.
-pub async fn accept(
-    app: &App,
-    viewer: &Member,
-    id: OfferId,
-    keyed: Option<Keyed>,
-) -> Result<Written, Error> {
+pub async fn accept(app: &App, viewer: &Member, id: OfferId, keyed: Option<Keyed>) -> Result<Written, Error> {
     app.write_once(
         "acceptOffer",
         viewer,

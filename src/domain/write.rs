@@ -258,23 +258,28 @@ impl App {
         let input = (self.clock.clone(), input, work);
         let (value, appended, after) = self
             .database
-            .transact(name, is_repeatable, &input, |transaction, (clock, input, work)| {
-                Box::pin(async move {
-                    let write = Write {
-                        transaction,
-                        now: clock.now(),
-                        clock,
-                        ending: Mutex::default(),
-                        after: Mutex::default(),
-                    };
-                    let value = work(&write, input).await?;
-                    let Write { ending, after, .. } = write;
-                    let ending = ending.into_inner().unwrap_or_else(PoisonError::into_inner);
-                    let after = after.into_inner().unwrap_or_else(PoisonError::into_inner);
-                    let appended = log::append(transaction, clock, ending).await?;
-                    Ok::<_, Error>((value, appended, after))
-                })
-            })
+            .transact(
+                name,
+                is_repeatable,
+                &input,
+                |transaction, (clock, input, work)| {
+                    Box::pin(async move {
+                        let write = Write {
+                            transaction,
+                            now: clock.now(),
+                            clock,
+                            ending: Mutex::default(),
+                            after: Mutex::default(),
+                        };
+                        let value = work(&write, input).await?;
+                        let Write { ending, after, .. } = write;
+                        let ending = ending.into_inner().unwrap_or_else(PoisonError::into_inner);
+                        let after = after.into_inner().unwrap_or_else(PoisonError::into_inner);
+                        let appended = log::append(transaction, clock, ending).await?;
+                        Ok::<_, Error>((value, appended, after))
+                    })
+                },
+            )
             .await?;
         let mut counted = HashSet::new();
         for one in &appended {

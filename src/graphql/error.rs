@@ -102,9 +102,11 @@ impl ApiError {
             Self::NotFound => "There is nothing here that you may follow.".to_owned(),
             Self::NoSuchAddress => "There is nothing at this address.".to_owned(),
             Self::ServerBusy => "The server is busy: try again in a few seconds.".to_owned(),
-            Self::Unconfirmed => "The database did not say whether this was stored: look, or send it again with the \
+            Self::Unconfirmed => {
+                "The database did not say whether this was stored: look, or send it again with the \
                                   same idempotencyKey."
-                .to_owned(),
+                    .to_owned()
+            }
             Self::LimitExceeded(Exceeded {
                 limit,
                 value,

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Days, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
-    ColumnTrait as _, Condition, DbErr, EntityTrait as _, Order, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, Condition, DbErr, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 
 use super::Stream;
@@ -94,11 +94,7 @@ async fn trim(database: &Database, stream: Stream, before: DateTime<Utc>) -> Res
 }
 
 /// Trims the oldest entries. The floor is raised with them, so that whoever stood there is told of the gap.
-async fn trim_batch(
-    transaction: &Transaction,
-    stream: Stream,
-    before: DateTime<Utc>,
-) -> Result<u64, DbErr> {
+async fn trim_batch(transaction: &Transaction, stream: Stream, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let oldest = stream_entry::Entity::find()
         .filter(stream_entry::Column::Stream.eq(stream.to_string()))
         .order_by(stream_entry::Column::Seq, Order::Asc)
@@ -132,10 +128,7 @@ async fn trim_batch(
 }
 
 /// Deletes the events that are in no stream any more, unless an assignment begins or ends with them.
-async fn forget_events(
-    transaction: &Transaction,
-    trimmed: &[stream_entry::Model],
-) -> Result<(), DbErr> {
+async fn forget_events(transaction: &Transaction, trimmed: &[stream_entry::Model]) -> Result<(), DbErr> {
     use crate::entity::assignment;
     let is_in_no_stream = Expr::exists(
         Query::select()

@@ -1,5 +1,7 @@
 //! How many connections and subscriptions there may be.
 
+use std::sync::Arc;
+
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -107,9 +109,9 @@ async fn what_a_client_has_left_counts_until_it_is_done() {
     let app = TestApp::start_with(&[("LIMIT_SUBSCRIPTIONS_PER_CONNECTION", "2")]).await;
     let member = app.member("Olga").await;
     let mut socket = app.socket(&member).await;
-    let (held, release) = (Notify::new(), Notify::new());
+    let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     // Nobody else writes meanwhile.
-    let input = &(&held, &release);
+    let input = (Arc::clone(&held), Arc::clone(&release));
     let holding = app
         .app
         .database

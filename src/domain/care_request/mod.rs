@@ -120,46 +120,46 @@ pub async fn create(
 ) -> Result<Written, Error> {
     check_plant_list(&new.plants)?;
     app.write_once(
-            "createCareRequest",
-            viewer,
-            keyed,
-            (*viewer, new),
-            |write, (viewer, new)| {
-                Box::pin(async move {
-                    if new.publish {
-                        not_over(write.now, new.timezone, new.days.first)?;
+        "createCareRequest",
+        viewer,
+        keyed,
+        (*viewer, new),
+        |write, (viewer, new)| {
+            Box::pin(async move {
+                if new.publish {
+                    not_over(write.now, new.timezone, new.days.first)?;
+                }
+                take_plants(write, viewer.id, new).await?;
+                let request = row(write, viewer.id, new);
+                write.insert(request.clone()).await?;
+                let links = new.plants.iter().zip(0..).map(|(plant, position)| {
+                    care_request_plant::Model {
+                        care_request_id: request.id,
+                        plant_id: *plant,
+                        position,
                     }
-                    take_plants(write, viewer.id, new).await?;
-                    let request = row(write, viewer.id, new);
-                    write.insert(request.clone()).await?;
-                    let links = new.plants.iter().zip(0..).map(|(plant, position)| {
-                        care_request_plant::Model {
-                            care_request_id: request.id,
-                            plant_id: *plant,
-                            position,
-                        }
-                        .into_active_model()
-                    });
-                    care_request_plant::Entity::insert_many(links)
-                        .exec_without_returning(write.transaction)
-                        .await?;
-                    let event = new.publish.then(|| {
-                        write.record(&Happening::new(
-                            EventKind::RequestPublished,
-                            &request,
-                            Some(viewer.id),
-                        ))
-                    });
-                    write.after_commit(|app| app.telemetry.metrics.business.request_created());
-                    Ok(Done {
-                        id: request.id.0,
-                        event,
-                        timeline: Some(request.id),
-                    })
+                    .into_active_model()
+                });
+                care_request_plant::Entity::insert_many(links)
+                    .exec_without_returning(write.transaction)
+                    .await?;
+                let event = new.publish.then(|| {
+                    write.record(&Happening::new(
+                        EventKind::RequestPublished,
+                        &request,
+                        Some(viewer.id),
+                    ))
+                });
+                write.after_commit(|app| app.telemetry.metrics.business.request_created());
+                Ok(Done {
+                    id: request.id.0,
+                    event,
+                    timeline: Some(request.id),
                 })
-            },
-        )
-        .await
+            })
+        },
+    )
+    .await
 }
 
 /// Has a party change a request's state.

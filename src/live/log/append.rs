@@ -9,8 +9,8 @@ use sea_orm::sea_query::{
     WithClause,
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _,
-    IntoActiveModel as _, QueryFilter as _, QueryTrait as _, Set,
+    ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _, IntoActiveModel as _,
+    QueryFilter as _, QueryTrait as _, Set,
 };
 use uuid::Uuid;
 

@@ -170,7 +170,7 @@ impl<'a> World<'a> {
         let work =
             self.app
                 .database
-                .write_transaction::<_, _, DbErr>("model", &input, |transaction, input| {
+                .write_transaction::<_, _, DbErr>("model", input, |transaction, input| {
                     Box::pin(async move {
                         let ending = Ending {
                             rows: Vec::new(),
