@@ -208,3 +208,37 @@ async fn of_a_burst_of_wake_ups_all_arrive_and_each_event_once() {
     let written = text(&story.water(1).await["cursor"]);
     assert_eq!(socket.told().await["cursor"], written.as_str());
 }
+
+#[tokio::test]
+async fn a_wake_up_counts_as_lost_only_if_it_does_not_come() {
+    const RESCUES: &str = "plant_care_live_bus_rescues_total";
+    let app = TestApp::start().await;
+    let story = Story::in_progress(&app).await;
+    let mut socket = following(&app, &story).await;
+    // Compared at every moment, also between a commit and its wake-up.
+    let hub = &app.app.hub;
+    let writing = async {
+        for amount in 1..=30 {
+            story.water(amount).await;
+            socket.told().await;
+        }
+    };
+    let comparing = async {
+        loop {
+            hub.catch_up().await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = writing => {}
+        () = comparing => {}
+    }
+    hub.catch_up().await.unwrap();
+    assert_eq!(app.metrics().await.value(RESCUES), 0);
+
+    let silent = app.silent_replica().await;
+    let body = json!({ "careRequestId": story.request, "body": "In silence" });
+    silent.done(&story.caretaker, "addComment", body, "").await;
+    socket.told().await;
+    // The timeline, and the owner's feed if she follows it.
+    app.until_metric(RESCUES, |count| count == 1).await;
+}

@@ -138,7 +138,7 @@ async fn a_server_that_only_waits_is_ready_until_nothing_was_stored_for_ten_seco
             .write_transaction("hold", input, |transaction, (held, release)| {
                 Box::pin(async move {
                     if transaction.get_database_backend() == DbBackend::Postgres {
-                        let lock = "LOCK TABLE heartbeats IN EXCLUSIVE MODE";
+                        let lock = "LOCK TABLE heartbeats, stream_tickets IN EXCLUSIVE MODE";
                         transaction.execute_unprepared(lock).await?;
                     }
                     held.notify_one();

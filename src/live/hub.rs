@@ -85,7 +85,10 @@ impl Hub {
             last,
             ..Known::default()
         };
-        self.learn(stream, news);
+        if let Some(topic) = self.followed(stream) {
+            topic.announce(last);
+            topic.learn(news);
+        }
     }
 
     /// Says that a feed was read up to `read`.
@@ -116,10 +119,10 @@ impl Hub {
     }
 
     /// Compares what is known of the followed streams with the database, and wakes those that have moved
-    /// unnoticed. Says how many.
+    /// unnoticed. Says how many. A wake-up counts as lost if it has not come by the next comparison.
     pub async fn catch_up(&self) -> Result<usize, DbErr> {
         let followed: Vec<_> = self.topics().values().cloned().collect();
-        let mut rescued = 0;
+        let (mut rescued, mut lost) = (0, 0);
         for topics in followed.chunks(STREAMS_A_STATEMENT) {
             let asked = Instant::now();
             let before: Vec<_> = topics.iter().map(|topic| topic.known().1).collect();
@@ -130,10 +133,16 @@ impl Hub {
                 .collect();
             for (topic, before) in topics.iter().zip(before) {
                 let found = heads.get(&topic.stream()).copied().unwrap_or_default();
-                rescued += usize::from(topic.compare(asked, before, found));
+                lost += u64::from(topic.lacks_announcement());
+                if topic.compare(asked, before, found) {
+                    rescued += 1;
+                    if found.last > before.last {
+                        topic.expect_announcement(found.last);
+                    }
+                }
             }
         }
-        self.metrics().live.rescues.inc_by(rescued as u64);
+        self.metrics().live.rescues.inc_by(lost);
         self.forget_old();
         let waiting = std::mem::take(
             &mut *self
@@ -145,11 +154,6 @@ impl Hub {
             seat.wake();
         }
         Ok(rescued)
-    }
-
-    /// Streams that had moved without a wake-up, so far.
-    pub fn rescued(&self) -> u64 {
-        self.metrics().live.rescues.get()
     }
 
     /// What is told of it.

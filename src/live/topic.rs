@@ -19,6 +19,8 @@ use crate::entity::UserId;
 use crate::entity::stream_entry::Level;
 use crate::telemetry::metrics::Source;
 
+/// How much later than an entry its wake-up may come.
+const ANNOUNCED_WITHIN: Duration = Duration::from_millis(500);
 /// For how long what the database said of a stream's end is good enough for who joins it: as long as a
 /// lost wake-up may cost.
 const FRESH: Duration = Duration::from_secs(1);
@@ -72,6 +74,10 @@ struct State {
     /// Raised when the log turns out to be another one.
     generation: u32,
     known: Known,
+    /// The newest entry of which a wake-up has told.
+    told: i64,
+    /// The entry that a comparison has found and of which no wake-up had told by then, and when that was.
+    unannounced: Option<(i64, Instant)>,
     checked_at: Option<Instant>,
     ring: Ring,
     blocks: Blocks,
@@ -317,6 +323,32 @@ impl Topic {
         is_news
     }
 
+    /// A wake-up tells that the stream has reached `last`.
+    pub(super) fn announce(&self, last: i64) {
+        let mut state = self.state();
+        state.told = state.told.max(last);
+    }
+
+    /// A comparison has found `last` before a wake-up told of it. That may still be on its way.
+    pub(super) fn expect_announcement(&self, last: i64) {
+        let mut state = self.state();
+        state.unannounced.get_or_insert((last, Instant::now()));
+    }
+
+    /// Whether the wake-up has not come that was expected since the stream was compared before: it was lost.
+    pub(super) fn lacks_announcement(&self) -> bool {
+        let mut state = self.state();
+        let Some((last, since)) = state.unannounced else {
+            return false;
+        };
+        let has_come = state.told >= last;
+        let is_over = has_come || since.elapsed() >= ANNOUNCED_WITHIN;
+        if is_over {
+            state.unannounced = None;
+        }
+        is_over && !has_come
+    }
+
     /// Takes entries that this process has just committed.
     pub(super) fn publish(&self, entries: &[Arc<Entry>]) {
         let mut news = Known::default();
@@ -330,6 +362,7 @@ impl Topic {
                 state.ring.push(Arc::clone(entry));
             }
         }
+        self.announce(news.last);
         self.learn(news);
     }
 
