@@ -10,6 +10,8 @@ mod accounts;
 #[cfg(test)]
 mod at_hand;
 #[cfg(test)]
+mod batching;
+#[cfg(test)]
 mod board;
 #[cfg(test)]
 mod bus;

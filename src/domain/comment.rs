@@ -1,7 +1,5 @@
 //! Comments on care requests.
 
-use sea_orm::{ColumnTrait as _, DbErr, QueryFilter as _};
-
 use super::care_request::find;
 use super::idempotency::Done;
 use super::policy::{self, Action};
@@ -9,7 +7,6 @@ use super::values::Text;
 use super::write::Happening;
 use super::{Error, Keyed, Member, Reason, Written};
 use crate::app::App;
-use crate::database::Database;
 use crate::entity::event::EventKind;
 use crate::entity::{CareRequestId, CommentId, care_request, comment};
 
@@ -59,16 +56,4 @@ pub async fn add(
         .await?;
     let is_new = written.is_new;
     Ok((written, is_new.then_some(comment)))
-}
-
-/// A comment that the viewer may see.
-pub async fn visible(
-    database: &Database,
-    viewer: &Member,
-    id: CommentId,
-) -> Result<Option<comment::Model>, DbErr> {
-    comment::visible_to(viewer.id)
-        .filter(comment::COLUMN.id.eq(id))
-        .one(database.reader())
-        .await
 }

@@ -14,7 +14,6 @@ use super::values::Text;
 use super::write::{Happening, Write};
 use super::{Error, Keyed, Member, Reason, Refusal, Written};
 use crate::app::App;
-use crate::database::Database;
 use crate::entity::care_request::{self, CareRequestStatus};
 use crate::entity::event::EventKind;
 use crate::entity::offer::{self, OfferStatus};
@@ -305,16 +304,4 @@ fn already_offered(error: DbErr) -> Error {
         Some(SqlErr::UniqueConstraintViolation(_)) => Reason::AlreadyOffered.into(),
         _ => error.into(),
     }
-}
-
-/// An offer that the viewer may see.
-pub async fn visible(
-    database: &Database,
-    viewer: &Member,
-    id: OfferId,
-) -> Result<Option<offer::Model>, DbErr> {
-    offer::visible_to(viewer.id)
-        .filter(offer::COLUMN.id.eq(id))
-        .one(database.reader())
-        .await
 }

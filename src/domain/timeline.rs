@@ -124,7 +124,12 @@ impl Reader for TimelineReader {
 
 /// Where a cursor stands, for reading a page: one whose place is no more is refused.
 pub async fn stand(database: &Database, cursor: &Cursor) -> Result<Extent, Error> {
-    match log::locate(database.reader(), cursor).await? {
+    still_there(log::locate(database.reader(), cursor).await?)
+}
+
+/// Refuses a place that is no more.
+pub fn still_there(place: Place) -> Result<Extent, Error> {
+    match place {
         Place::Here(extent) => Ok(extent),
         Place::Trimmed(_) => Err(Error::StaleCursor(GapReason::Trimmed)),
         Place::Reset(_) => Err(Error::StaleCursor(GapReason::LogReset)),

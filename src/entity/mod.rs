@@ -23,6 +23,7 @@ pub mod heartbeat;
 pub mod idempotency_key;
 pub mod ids;
 pub mod offer;
+pub mod pages;
 pub mod plant;
 pub mod read_cursor;
 pub mod session;

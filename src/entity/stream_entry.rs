@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use super::EventId;
+use super::stored::stored_by_name;
 
 /// An event's place in a stream.
 #[sea_orm::model]
@@ -21,10 +22,12 @@ pub struct Model {
     pub event: BelongsTo<super::event::Entity>,
 }
 
+stored_by_name!(Level);
+
 impl ActiveModelBehavior for ActiveModel {}
 
 /// How loud an entry is to the one whose stream it is in; later ones are louder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Level {
     Info,

@@ -1,10 +1,13 @@
 //! Rows that were loaded ahead of a page, for its entries and what is below them.
 
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::loaders::{CommentCountKey, CommentsKey, OfferCountKey, OffersKey, RequestPlantsKey, UserKey};
-use crate::entity::{comment, offer, plant, user};
+use super::list::{List, PageKey, PageRows, TotalKey};
+use super::loaders::{RequestPlantsKey, UserKey};
+use super::page::Page;
+use crate::entity::{plant, user};
 
 /// What was loaded ahead; what is not here is loaded when it is asked for.
 #[derive(Clone, Default)]
@@ -17,14 +20,52 @@ pub struct Rows {
     pub users: HashMap<UserKey, Arc<user::Profile>>,
     /// The plants of requests.
     pub plants: HashMap<RequestPlantsKey, Arc<Vec<Arc<plant::Model>>>>,
-    /// Pages of requests' comments.
-    pub comments: HashMap<CommentsKey, Arc<Vec<Arc<comment::Model>>>>,
-    /// How many comments requests have.
-    pub comment_counts: HashMap<CommentCountKey, i64>,
-    /// Pages of the offers for requests.
-    pub offers: HashMap<OffersKey, Arc<Vec<Arc<offer::Model>>>>,
-    /// How many offers there are for requests.
-    pub offer_counts: HashMap<OfferCountKey, i64>,
+    /// Pages of lists, and their totals.
+    pub lists: Lists,
+}
+
+/// Pages of lists and their totals, by which lists they are.
+#[derive(Default)]
+pub struct Lists(Vec<(TypeId, Box<dyn Any + Send + Sync>)>);
+
+/// Of one kind of lists.
+pub struct Loaded<L: List> {
+    /// Pages.
+    pub pages: HashMap<PageKey<L>, PageRows<L>>,
+    /// How many entries the lists have.
+    pub totals: HashMap<TotalKey<L>, i64>,
+}
+
+impl<L: List> Default for Loaded<L> {
+    fn default() -> Self {
+        Self {
+            pages: HashMap::new(),
+            totals: HashMap::new(),
+        }
+    }
+}
+
+impl Lists {
+    /// Adds what was loaded of a kind of lists.
+    pub fn add<L: List>(&mut self, loaded: Loaded<L>) {
+        self.0.push((TypeId::of::<L>(), Box::new(loaded)));
+    }
+
+    fn of<L: List>(&self) -> Option<&Loaded<L>> {
+        // There are a few, so that to look at each is the fastest.
+        let (_, loaded) = self.0.iter().find(|(list, _)| *list == TypeId::of::<L>())?;
+        loaded.downcast_ref()
+    }
+
+    /// The rows of a page.
+    pub fn page<L: List>(&self, parent: L::Parent, page: Page) -> Option<&PageRows<L>> {
+        self.of::<L>()?.pages.get(&PageKey(parent, page))
+    }
+
+    /// How many entries a list has.
+    pub fn total<L: List>(&self, parent: L::Parent) -> Option<&i64> {
+        self.of::<L>()?.totals.get(&TotalKey::of(parent))
+    }
 }
 
 impl From<Rows> for Ahead {
@@ -46,6 +87,14 @@ macro_rules! is_a_row {
         impl From<std::sync::Arc<$entity::Model>> for $object {
             fn from(row: std::sync::Arc<$entity::Model>) -> Self {
                 Self(row, $crate::graphql::ahead::Ahead::default())
+            }
+        }
+
+        impl $crate::graphql::list::RowNode for $object {
+            type Row = $entity::Model;
+
+            fn of(row: std::sync::Arc<$entity::Model>, ahead: $crate::graphql::ahead::Ahead) -> Self {
+                Self(row, ahead)
             }
         }
 

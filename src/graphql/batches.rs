@@ -4,10 +4,14 @@
 //! outside: a timer either waits for nothing or misses somebody. But an operation is one task. When it has been polled
 //! and waits, every field that can be resolved has been, and whoever will ask has asked; so its batches run then, in the
 //! same task, without a timer and without another task.
+//!
+//! Batches that run at the same time give what they have loaded together, when the last of them has it. Otherwise it
+//! would depend on how long each takes whether those who go on ask with one another or one after the other.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,6 +21,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use futures_util::task::{FutureObj, Spawn, SpawnError};
 use opentelemetry::context::FutureExt as _;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 type Batch = FutureObj<'static, ()>;
 
@@ -66,6 +71,47 @@ impl Drop for Restored {
     }
 }
 
+/// The batches of an operation that are under way.
+#[derive(Default)]
+pub(super) struct Together {
+    under_way: AtomicUsize,
+    all_done: Notify,
+}
+
+impl Together {
+    /// What a batch loads, when all others that are under way have loaded, too.
+    pub(super) async fn with_others<T>(&self, load: impl Future<Output = T>) -> T {
+        let part = Part::of(self);
+        let loaded = load.await;
+        // Listens before it is done, so that it cannot miss the last one.
+        let mut all_done = pin!(self.all_done.notified());
+        all_done.as_mut().enable();
+        drop(part);
+        if self.under_way.load(Ordering::Acquire) > 0 {
+            all_done.await;
+        }
+        loaded
+    }
+}
+
+/// A batch that is under way, until it is done or nobody waits for it any more.
+struct Part<'a>(&'a Together);
+
+impl<'a> Part<'a> {
+    fn of(together: &'a Together) -> Self {
+        together.under_way.fetch_add(1, Ordering::AcqRel);
+        Self(together)
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if self.0.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.all_done.notify_waiters();
+        }
+    }
+}
+
 /// Starts batches in the context of whoever asked first: with the operation, or on a task of their own.
 pub(super) struct InContext(pub(super) Handle);
 
@@ -91,5 +137,41 @@ impl Timer for Patience {
                 tokio::time::sleep(duration).await;
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[test]
+    fn what_is_loaded_at_the_same_time_is_given_together() {
+        let together = Together::default();
+        let (done, slow) = oneshot::channel::<u8>();
+        let mut fast = pin!(together.with_others(std::future::ready(1)));
+        let mut slow = Box::pin(together.with_others(slow));
+        assert_eq!(slow.as_mut().now_or_never(), None);
+        assert_eq!(fast.as_mut().now_or_never(), None, "another is under way");
+        done.send(2).unwrap();
+        assert_eq!(slow.as_mut().now_or_never(), Some(Ok(2)));
+        assert_eq!(fast.as_mut().now_or_never(), Some(1));
+        assert_eq!(
+            together.with_others(std::future::ready(3)).now_or_never(),
+            Some(3)
+        );
+    }
+
+    #[test]
+    fn nobody_waits_for_what_was_given_up() {
+        let together = Together::default();
+        let mut given_up = Box::pin(together.with_others(std::future::pending::<()>()));
+        let mut fast = pin!(together.with_others(std::future::ready(1)));
+        assert_eq!(given_up.as_mut().now_or_never(), None);
+        assert_eq!(fast.as_mut().now_or_never(), None);
+        drop(given_up);
+        assert_eq!(fast.as_mut().now_or_never(), Some(1));
     }
 }

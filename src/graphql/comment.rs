@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object};
+use sea_orm::{EntityTrait as _, Select};
 use uuid::Uuid;
 
 use super::ahead::{Ahead, is_a_row};
@@ -10,6 +11,7 @@ use super::at_hand::AtHand;
 use super::care_request::CareRequest;
 use super::connection::{ConnectionNode, KeyedNode};
 use super::error::{ApiError, UserError};
+use super::list::List;
 use super::loaders::CommentKey;
 use super::outcome::{Outcome, keyed};
 use super::scalars::{DateTime, GlobalId as _};
@@ -17,7 +19,7 @@ use super::scope::{app, loaded, member};
 use super::user::User;
 use crate::domain;
 use crate::domain::values::Text;
-use crate::entity::{CareRequestId, CommentId, comment};
+use crate::entity::{CareRequestId, CommentId, UserId, comment};
 
 /// A comment on a care request.
 pub struct Comment(pub Arc<comment::Model>, pub Ahead);
@@ -34,6 +36,39 @@ impl KeyedNode for Comment {
 
     fn key(&self) -> Uuid {
         self.0.id.0
+    }
+}
+
+/// The comments on a care request; its parties see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Comments;
+
+impl List for Comments {
+    type Of = CareRequest;
+    type Parent = CareRequestId;
+    type Node = Comment;
+    type Entity = comment::Entity;
+
+    const FIELD: &'static str = "comments";
+    const NAME: &'static str = "Comments";
+    const TOTAL: &'static str = "CommentCount";
+    const PARENT: comment::Column = comment::Column::CareRequestId;
+    const KEY: comment::Column = comment::Column::Id;
+
+    fn parent(of: &CareRequest) -> CareRequestId {
+        of.0.id
+    }
+
+    fn is_shown(context: &Context<'_>, of: &CareRequest) -> bool {
+        of.shows_private_details(context)
+    }
+
+    fn select(_viewer: Option<UserId>) -> Option<Select<comment::Entity>> {
+        Some(comment::Entity::find())
+    }
+
+    fn parent_of(row: &comment::Model) -> CareRequestId {
+        row.care_request_id
     }
 }
 

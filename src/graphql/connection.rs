@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Context, ContextSelectionSet, Object, OutputType, TypeName};
+use async_graphql::{Context, ContextSelectionSet, Object, OutputType, SelectionField, TypeName};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
@@ -153,7 +153,7 @@ impl<N: ConnectionNode> Connection<N> {
 }
 
 impl<N: KeyedNode> Connection<N> {
-    /// A page made of the rows that [`Page::of`] asked for, in the order in which they came.
+    /// A page made of the rows that [`Page::slice`] asks for, in the order in which they came.
     pub fn of_rows(mut rows: Vec<N>, page: &Page, total_count: i64) -> Self {
         let more = rows.len() > page.size.limit;
         rows.truncate(page.size.limit);
@@ -176,6 +176,17 @@ impl<N: KeyedNode> Connection<N> {
 /// Whether the answer of the field that is being resolved has `totalCount`; it is counted only then.
 pub fn wants_total(context: &Context<'_>) -> bool {
     context.look_ahead().field("totalCount").exists()
+}
+
+/// Whether it has more than that; rows are read only then.
+pub fn wants_rows(context: &Context<'_>) -> bool {
+    has_rows(&context.field())
+}
+
+/// Whether a connection is asked for more than its total.
+pub fn has_rows(connection: &SelectionField<'_>) -> bool {
+    let mut fields = connection.selection_set();
+    fields.any(|field| !["totalCount", "__typename"].contains(&field.name()))
 }
 
 impl<N: ConnectionNode> TypeName for Connection<N> {

@@ -11,6 +11,7 @@ use super::connection::{Connection, ConnectionNode};
 use super::error::{ApiError, UserError};
 use super::live::messages::{StreamCaughtUp, StreamEnded, StreamGap, StreamPosition};
 use super::live::{Plan, Told, turn};
+use super::loaders::{UnreadKey, load};
 use super::outcome::Outcome;
 use super::page::PageArguments;
 use super::scope::{app, member, scope};
@@ -89,7 +90,7 @@ impl ConnectionNode for FeedEventDelivered {
 impl Feed {
     /// Entries that she has not read, on any of her devices.
     async fn unread(&self, context: &Context<'_>) -> Result<i64, ApiError> {
-        Ok(domain::feed::unread(&app(context).database, self.0).await?)
+        Ok(load(context, UnreadKey(self.0)).await?.unwrap_or(0))
     }
 
     /// The entries, oldest first; `last` gives the newest. The cursors are those of the subscription `myFeed`.

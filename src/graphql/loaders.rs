@@ -7,18 +7,18 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
-use sea_orm::sea_query::{Expr, SelectStatement, ValueType};
+use sea_orm::sea_query::{Expr, ValueType};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, FromQueryResult, Iterable as _, QueryFilter as _, QueryOrder as _,
     QueryResult, QuerySelect as _, QueryTrait, Select, Statement, Value,
 };
 use tokio::runtime::Handle;
 
-use super::batches::{InContext, Patience};
-use super::comment::Comment;
-use super::offer::Offer;
-use super::page::{Lists, Page};
+use super::batches::{InContext, Patience, Together};
+use super::error::ApiError;
+use super::scope::loaded;
 use crate::database::Database;
 use crate::domain::{self, Member, timeline};
 use crate::entity::among::is_among;
@@ -29,6 +29,9 @@ use crate::entity::{
     care_request_plant, comment, event, offer, plant, stream_entry, user,
 };
 use crate::live::gate::Access;
+
+/// Keys that are loaded at once at most: each is a parameter on SQLite, which takes 32,766 of them.
+const KEYS_OF_A_BATCH: usize = 10_000;
 
 /// The loaders of one request, or of one event of a subscription.
 pub type Loaders = DataLoader<Observed, HashMapCache>;
@@ -41,91 +44,109 @@ pub struct Reader {
 
 /// Loaders for a viewer.
 pub fn loaders(database: Database, viewer: Option<Member>) -> Loaders {
-    let reader = Observed(Reader { database, viewer });
+    let reader = Observed {
+        reader: Reader { database, viewer },
+        together: Together::default(),
+    };
     DataLoader::with_cache(
         reader,
         InContext(Handle::current()),
         Patience,
         HashMapCache::default(),
     )
+    .max_batch_size(KEYS_OF_A_BATCH)
 }
 
-/// A [`Reader`] whose batches are told of.
-pub struct Observed(Reader);
+/// A [`Reader`] whose batches are told of, and which gives together what it loads at the same time.
+pub struct Observed {
+    reader: Reader,
+    together: Together,
+}
 
 impl<K> Loader<K> for Observed
 where
-    K: Send + Sync + Hash + Eq + Clone + 'static,
+    K: Key,
     Reader: Loader<K>,
 {
     type Value = <Reader as Loader<K>>::Value;
     type Error = <Reader as Loader<K>>::Error;
 
     async fn load(&self, keys: &[K]) -> Result<HashMap<K, Self::Value>, Self::Error> {
-        let telemetry = self.0.database.telemetry();
-        telemetry
-            .batch(name_of::<K>(), keys.len(), Box::pin(self.0.load(keys)))
-            .await
+        let telemetry = self.reader.database.telemetry();
+        let load = telemetry.batch(K::name(), keys.len(), Box::pin(self.reader.load(keys)));
+        self.together.with_others(load).await
     }
 }
 
-/// What metrics call the loader of a key: `User` for [`UserKey`].
-fn name_of<K>() -> &'static str {
-    let path = std::any::type_name::<K>();
-    let name = path.rsplit("::").next().unwrap_or(path);
-    name.strip_suffix("Key").unwrap_or(name)
+/// What rows are asked for by.
+pub trait Key: Send + Sync + Hash + Eq + Clone + 'static {
+    /// What metrics call its loader.
+    fn name() -> &'static str;
 }
 
-type Rows<K, V> = Result<HashMap<K, V>, Arc<DbErr>>;
+/// What a statement gives, by key.
+pub(super) type Rows<K, V> = Result<HashMap<K, V>, Arc<DbErr>>;
 
-/// A member, as everybody may see her.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UserKey(pub UserId);
-/// A member with what is hers alone, for herself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AccountKey(pub UserId);
-/// A plant that the viewer may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PlantKey(pub PlantId);
-/// That the viewer is the caretaker of a plant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CaredForKey(pub PlantId);
-/// A care request that the viewer may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RequestKey(pub CareRequestId);
-/// The plants of a care request, in its order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RequestPlantsKey(pub CareRequestId);
-/// An offer, of which the viewer knows by an event that she may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OfferKey(pub OfferId);
-/// A comment, of which the viewer knows by an event that she may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CommentKey(pub CommentId);
-/// A care record, of which the viewer knows by an event that she may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CareRecordKey(pub CareRecordId);
-/// An event, of which the viewer knows that she may read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EventKey(pub EventId);
-/// An event's number in its request's timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TimelineSeqKey(pub EventId);
-/// What the viewer may read of a request's timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AccessKey(pub CareRequestId);
-/// A page of a request's comments, and one row more if there are more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CommentsKey(pub CareRequestId, pub Page);
-/// How many comments a request has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CommentCountKey(pub CareRequestId);
-/// A page of a request's offers that the viewer may see, and one row more if there are more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OffersKey(pub CareRequestId, pub Page);
-/// How many offers for a request the viewer may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OfferCountKey(pub CareRequestId);
+macro_rules! keys {
+    ($($(#[$doc:meta])* $name:ident, $metric:literal, ($id:ty);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(pub $id);
+
+        impl Key for $name {
+            fn name() -> &'static str {
+                $metric
+            }
+        }
+    )*};
+}
+
+keys! {
+    /// A member, as everybody may see her.
+    UserKey, "User", (UserId);
+    /// A member with what is hers alone, for herself.
+    AccountKey, "Account", (UserId);
+    /// A plant that the viewer may see.
+    PlantKey, "Plant", (PlantId);
+    /// That the viewer is the caretaker of a plant.
+    CaredForKey, "CaredFor", (PlantId);
+    /// A care request that the viewer may see.
+    RequestKey, "Request", (CareRequestId);
+    /// The plants of a care request, in its order.
+    RequestPlantsKey, "RequestPlants", (CareRequestId);
+    /// An offer that the viewer may see.
+    VisibleOfferKey, "VisibleOffer", (OfferId);
+    /// An offer, of which the viewer knows by an event that she may read.
+    OfferKey, "Offer", (OfferId);
+    /// A comment that the viewer may see.
+    VisibleCommentKey, "VisibleComment", (CommentId);
+    /// A comment, of which the viewer knows by an event that she may read.
+    CommentKey, "Comment", (CommentId);
+    /// A care record, of which the viewer knows by an event that she may read.
+    CareRecordKey, "CareRecord", (CareRecordId);
+    /// An event, of which the viewer knows that she may read it.
+    EventKey, "Event", (EventId);
+    /// An event's number in its request's timeline.
+    TimelineSeqKey, "TimelineSeq", (EventId);
+    /// What the viewer may read of a request's timeline.
+    AccessKey, "Access", (CareRequestId);
+    /// How much of her feed a member has not read.
+    UnreadKey, "Unread", (UserId);
+}
+
+/// A row, or rows, that were not loaded ahead. On the heap: where they were, the resolver would carry all of this for
+/// nothing.
+pub async fn load<K>(
+    context: &Context<'_>,
+    key: K,
+) -> Result<Option<<Observed as Loader<K>>::Value>, ApiError>
+where
+    K: Key,
+    Observed: Loader<K, Error = Arc<DbErr>>,
+{
+    let loaders = loaded(context);
+    Ok(Box::pin(async move { loaders.load_one(key).await }).await?)
+}
 
 macro_rules! rows_by_id {
     ($($key:ident => $entity:ident::$row:ident, $select:expr;)*) => {$(
@@ -151,7 +172,9 @@ rows_by_id! {
     AccountKey => user::Model, |viewer| Some(user::Entity::find().filter(user::Column::Id.eq(viewer?)));
     PlantKey => plant::Model, |viewer| Some(plant::visible_to(viewer?));
     RequestKey => care_request::Model, |viewer| Some(care_request::visible_to(viewer?));
+    VisibleOfferKey => offer::Model, |viewer| Some(offer::visible_to(viewer?));
     OfferKey => offer::Model, |_| Some(offer::Entity::find());
+    VisibleCommentKey => comment::Model, |viewer| Some(comment::visible_to(viewer?));
     CommentKey => comment::Model, |_| Some(comment::Entity::find());
     CareRecordKey => care_record::Model, |_| Some(care_record::Entity::find());
     EventKey => event::Model, |_| Some(event::Entity::find());
@@ -256,95 +279,31 @@ impl Loader<AccessKey> for Reader {
     }
 }
 
-impl Loader<CommentsKey> for Reader {
-    type Value = Arc<Vec<Arc<comment::Model>>>;
-    type Error = Arc<DbErr>;
-
-    async fn load(&self, keys: &[CommentsKey]) -> Rows<CommentsKey, Self::Value> {
-        let mut pages = HashMap::with_capacity(keys.len());
-        for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
-            let asked = Lists::new(
-                self.database.backend(),
-                comment::Column::CareRequestId,
-                requests.clone(),
-            );
-            let statement = page.of_each::<Comment, _>(comment::Entity::find(), asked, comment::Column::Id);
-            let rows = self.all::<ByPlace<comment::Model>>(&statement).await?;
-            let mut lists = lists(rows.into_iter().map(|ByPlace(row)| (row.care_request_id, row)));
-            pages.extend(requests.into_iter().map(|request| {
-                let list = lists.remove(&request).unwrap_or_default();
-                (CommentsKey(request, page), list.into())
-            }));
-        }
-        Ok(pages)
-    }
-}
-
-impl Loader<OffersKey> for Reader {
-    type Value = Arc<Vec<Arc<offer::Model>>>;
-    type Error = Arc<DbErr>;
-
-    async fn load(&self, keys: &[OffersKey]) -> Rows<OffersKey, Self::Value> {
-        let Some(viewer) = &self.viewer else {
-            return Ok(HashMap::new());
-        };
-        let mut pages = HashMap::with_capacity(keys.len());
-        for (page, requests) in by_page(keys.iter().map(|key| (key.1, key.0))) {
-            let asked = Lists::new(
-                self.database.backend(),
-                offer::Column::CareRequestId,
-                requests.clone(),
-            );
-            let statement = page.of_each::<Offer, _>(offer::visible_to(viewer.id), asked, offer::Column::Id);
-            let rows = self.all::<ByPlace<offer::Model>>(&statement).await?;
-            let mut lists = lists(rows.into_iter().map(|ByPlace(row)| (row.care_request_id, row)));
-            pages.extend(requests.into_iter().map(|request| {
-                let list = lists.remove(&request).unwrap_or_default();
-                (OffersKey(request, page), list.into())
-            }));
-        }
-        Ok(pages)
-    }
-}
-
-impl Loader<CommentCountKey> for Reader {
+impl Loader<UnreadKey> for Reader {
     type Value = i64;
     type Error = Arc<DbErr>;
 
-    async fn load(&self, keys: &[CommentCountKey]) -> Rows<CommentCountKey, i64> {
-        let select = comment::Entity::find()
-            .filter(self.among(comment::Column::CareRequestId, keys.iter().map(|key| key.0)));
-        let counts = self
-            .counts(select, comment::Column::CareRequestId, comment::Column::Id)
-            .await?;
-        Ok(keys
-            .iter()
-            .map(|key| (*key, counts.get(&key.0).copied().unwrap_or(0)))
-            .collect())
-    }
-}
-
-impl Loader<OfferCountKey> for Reader {
-    type Value = i64;
-    type Error = Arc<DbErr>;
-
-    async fn load(&self, keys: &[OfferCountKey]) -> Rows<OfferCountKey, i64> {
-        let Some(viewer) = &self.viewer else {
-            return Ok(HashMap::new());
-        };
-        let select = offer::visible_to(viewer.id)
-            .filter(self.among(offer::Column::CareRequestId, keys.iter().map(|key| key.0)));
-        let counts = self
-            .counts(select, offer::Column::CareRequestId, offer::Column::Id)
-            .await?;
-        Ok(keys
-            .iter()
-            .map(|key| (*key, counts.get(&key.0).copied().unwrap_or(0)))
-            .collect())
+    /// One by one: nobody asks for another member's.
+    async fn load(&self, keys: &[UnreadKey]) -> Rows<UnreadKey, i64> {
+        let mut unread = HashMap::with_capacity(keys.len());
+        for key in keys {
+            unread.insert(*key, domain::feed::unread(&self.database, key.0).await?);
+        }
+        Ok(unread)
     }
 }
 
 impl Reader {
+    /// Where it reads.
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// For whom.
+    pub(super) fn viewer_id(&self) -> Option<UserId> {
+        self.viewer.map(|viewer| viewer.id)
+    }
+
     fn among<C, V>(&self, column: C, values: impl IntoIterator<Item = V>) -> Expr
     where
         C: ColumnTrait,
@@ -364,36 +323,10 @@ impl Reader {
         I: Into<Value> + ValueType,
         E: EntityTrait,
     {
-        let viewer = self.viewer.map(|viewer| viewer.id);
         let build = |viewer, ids| select(viewer, ids).map(QueryTrait::into_query);
         let texts = self.database.texts();
-        let asked = (viewer, ids.collect());
+        let asked = (self.viewer_id(), ids.collect());
         texts.by_keys(self.database.backend(), TypeId::of::<K>(), asked, build)
-    }
-
-    async fn all<M>(&self, statement: &SelectStatement) -> Result<Vec<M>, Arc<DbErr>>
-    where
-        M: FromQueryResult + Send + Sync,
-    {
-        let statement = self.database.backend().build(statement);
-        Ok(self.database.reader().all(statement).await?)
-    }
-
-    async fn counts<E: EntityTrait>(
-        &self,
-        select: Select<E>,
-        request: E::Column,
-        id: E::Column,
-    ) -> Result<HashMap<CareRequestId, i64>, Arc<DbErr>> {
-        let rows: Vec<(CareRequestId, i64)> = select
-            .select_only()
-            .column(request)
-            .column_as(id.count(), "entries")
-            .group_by(request)
-            .into_tuple()
-            .all(self.database.reader())
-            .await?;
-        Ok(rows.into_iter().collect())
     }
 }
 
@@ -404,13 +337,4 @@ fn lists<R>(rows: impl Iterator<Item = (CareRequestId, R)>) -> HashMap<CareReque
         lists.entry(request).or_default().push(Arc::new(row));
     }
     lists
-}
-
-/// The requests of which each page is asked for.
-fn by_page(keys: impl Iterator<Item = (Page, CareRequestId)>) -> HashMap<Page, Vec<CareRequestId>> {
-    let mut pages: HashMap<Page, Vec<CareRequestId>> = HashMap::new();
-    for (page, request) in keys {
-        pages.entry(page).or_default().push(request);
-    }
-    pages
 }

@@ -16,6 +16,7 @@ pub mod json;
 pub mod known;
 pub mod lexical;
 pub mod limits;
+pub mod list;
 pub mod live;
 pub mod loaders;
 pub mod messages;

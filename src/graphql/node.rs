@@ -1,7 +1,5 @@
 //! Everything that has a global id.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::care_event::{
@@ -12,12 +10,12 @@ use super::care_event::{
 use super::care_request::CareRequest;
 use super::comment::Comment;
 use super::error::ApiError;
+use super::loaders::{VisibleCommentKey, VisibleOfferKey, load};
 use super::offer::Offer;
 use super::plant::Plant;
 use super::scalars::{GlobalId as _, marked};
-use super::scope::{app, member};
+use super::scope::member;
 use super::user::User;
-use crate::domain;
 use crate::entity::{CareRequestId, CommentId, EventId, OfferId, PlantId, UserId};
 
 /// Something with a global id, after the Relay specification.
@@ -104,9 +102,8 @@ impl NodeQuery {
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: ID,
     ) -> Result<Option<Node>, ApiError> {
-        let viewer = member(context)?;
+        member(context)?;
         let (mark, _) = marked(&id).ok_or(ApiError::InvalidId)?;
-        let database = &app(context).database;
         Ok(match mark {
             UserId::MARK => User::load(context, UserId::from_id(&id)?).await?.map(Node::from),
             PlantId::MARK => Plant::load(context, PlantId::from_id(&id)?)
@@ -119,12 +116,12 @@ impl NodeQuery {
                 .await?
                 .map(Node::from),
             OfferId::MARK => {
-                let row = domain::offer::visible(database, viewer, OfferId::from_id(&id)?).await?;
-                row.map(|row| Offer::from(Arc::new(row)).into())
+                let key = VisibleOfferKey(OfferId::from_id(&id)?);
+                load(context, key).await?.map(|row| Offer::from(row).into())
             }
             CommentId::MARK => {
-                let row = domain::comment::visible(database, viewer, CommentId::from_id(&id)?).await?;
-                row.map(|row| Comment::from(Arc::new(row)).into())
+                let key = VisibleCommentKey(CommentId::from_id(&id)?);
+                load(context, key).await?.map(|row| Comment::from(row).into())
             }
             _ => return Err(ApiError::InvalidId),
         })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
+use sea_orm::Select;
 use uuid::Uuid;
 
 use super::ahead::{Ahead, is_a_row};
@@ -11,14 +12,16 @@ use super::at_hand::leaves::names_can_be_written;
 use super::care_request::{CareRequest, CareRequestPayload};
 use super::connection::{ConnectionNode, KeyedNode};
 use super::error::{ApiError, UserError};
+use super::list::List;
 use super::loaders::OfferKey;
 use super::outcome::{Outcome, keyed};
 use super::scalars::{DateTime, GlobalId as _};
 use super::scope::{app, loaded, member};
 use super::user::User;
 use crate::domain;
+use crate::domain::policy::Standing;
 use crate::domain::values::Text;
-use crate::entity::{CareRequestId, OfferId, offer};
+use crate::entity::{CareRequestId, OfferId, UserId, offer};
 
 /// The state of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -53,6 +56,40 @@ impl KeyedNode for Offer {
 
     fn key(&self) -> Uuid {
         self.0.id.0
+    }
+}
+
+/// The offers for a care request: all of them for its owner, her own for an offerer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Offers;
+
+impl List for Offers {
+    type Of = CareRequest;
+    type Parent = CareRequestId;
+    type Node = Offer;
+    type Entity = offer::Entity;
+
+    const FIELD: &'static str = "offers";
+    const NAME: &'static str = "Offers";
+    const TOTAL: &'static str = "OfferCount";
+    const PARENT: offer::Column = offer::Column::CareRequestId;
+    const KEY: offer::Column = offer::Column::Id;
+
+    fn parent(of: &CareRequest) -> CareRequestId {
+        of.0.id
+    }
+
+    /// To every member, who may have sent one; whose it is, is the finder's matter.
+    fn is_shown(context: &Context<'_>, of: &CareRequest) -> bool {
+        of.standing(context) != Standing::Guest
+    }
+
+    fn select(viewer: Option<UserId>) -> Option<Select<offer::Entity>> {
+        viewer.map(offer::visible_to)
+    }
+
+    fn parent_of(row: &offer::Model) -> CareRequestId {
+        row.care_request_id
     }
 }
 

@@ -1,19 +1,12 @@
-//! Pages of lists: how much a client asks for, and the rows that are read for it.
+//! Pages of lists: how much a client asks for, and which rows are read for it.
 
-use sea_orm::sea_query::{
-    Alias, Asterisk, Expr, ExprTrait as _, Func, Order, Query, SelectStatement, WindowStatement,
-};
-use sea_orm::{
-    ColumnTrait, Condition, DbBackend, EntityTrait, Iterable as _, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait, Select,
-};
+use sea_orm::sea_query::Order;
 use uuid::Uuid;
 
 use super::connection::{KeyedNode, decode};
 use super::error::{ApiError, Exceeded};
 use crate::app::App;
-use crate::entity::CareRequestId;
-use crate::entity::among::array;
+use crate::entity::pages::Slice;
 
 /// Entries of a page if the client does not say.
 pub const DEFAULT_PAGE: usize = 20;
@@ -90,119 +83,22 @@ impl PageArguments {
 }
 
 impl Page {
-    /// Rows to ask the database for: one more than the page, to see whether there are more.
-    fn rows(&self) -> u64 {
-        self.size.limit as u64 + 1
-    }
-
-    fn order<N: KeyedNode>(&self) -> Order {
-        if N::NEWEST_FIRST == self.size.backward {
-            Order::Asc
+    /// The rows of a list of `N` to ask the database for: one more than the page, to see whether there are more.
+    pub fn slice<N: KeyedNode>(&self) -> Slice {
+        let (above, below) = if N::NEWEST_FIRST {
+            (self.before, self.after)
         } else {
-            Order::Desc
-        }
-    }
-
-    fn bounds<N: KeyedNode, C: ColumnTrait>(&self, column: C) -> Condition {
-        let (after, before) = if N::NEWEST_FIRST {
-            (
-                self.after.map(|key| column.lt(key)),
-                self.before.map(|key| column.gt(key)),
-            )
-        } else {
-            (
-                self.after.map(|key| column.gt(key)),
-                self.before.map(|key| column.lt(key)),
-            )
+            (self.after, self.before)
         };
-        Condition::all().add_option(after).add_option(before)
-    }
-
-    /// Restricts a select to this page, by its key column.
-    pub fn of<N: KeyedNode, E: EntityTrait>(&self, select: Select<E>, key: E::Column) -> Select<E> {
-        select
-            .filter(self.bounds::<N, _>(key))
-            .order_by(key, self.order::<N>())
-            .limit(self.rows())
-    }
-
-    /// This page of each of many lists, in one statement: each list's rows of `select` in order, whatever is between
-    /// them.
-    pub fn of_each<N: KeyedNode, E: EntityTrait>(
-        &self,
-        select: Select<E>,
-        lists: Lists<E::Column>,
-        key: E::Column,
-    ) -> SelectStatement {
-        match lists.backend {
-            DbBackend::Postgres => self.looked_up::<N, E>(select, lists, key),
-            _ => self.numbered::<N, E>(select, lists, key),
+        Slice {
+            above,
+            below,
+            order: if N::NEWEST_FIRST == self.size.backward {
+                Order::Asc
+            } else {
+                Order::Desc
+            },
+            rows: self.size.limit as u64 + 1,
         }
-    }
-
-    /// By a look at an index for each list, which reads no more of it than its page.
-    fn looked_up<N: KeyedNode, E: EntityTrait>(
-        &self,
-        select: Select<E>,
-        lists: Lists<E::Column>,
-        key: E::Column,
-    ) -> SelectStatement {
-        let (asked, page) = (Alias::new("asked"), Alias::new("page"));
-        let of_list = Expr::col(lists.column.as_column_ref()).eq(Expr::col((asked.clone(), asked.clone())));
-        let of_list = select.select_only().columns(E::Column::iter()).filter(of_list);
-        Query::select()
-            .column((page.clone(), Asterisk))
-            .from_function(
-                Func::cust("unnest").arg(Expr::value(array(lists.of)).cast_as(Alias::new("uuid[]"))),
-                asked,
-            )
-            .join_lateral(
-                JoinType::InnerJoin,
-                QueryTrait::into_query(self.of::<N, E>(of_list, key)),
-                page.clone(),
-                Condition::all(),
-            )
-            .order_by((page, key), self.order::<N>())
-            .take()
-    }
-
-    /// By the rows' numbers within their lists: SQLite has no lateral joins.
-    fn numbered<N: KeyedNode, E: EntityTrait>(
-        &self,
-        select: Select<E>,
-        lists: Lists<E::Column>,
-        key: E::Column,
-    ) -> SelectStatement {
-        let window = WindowStatement::partition_by((E::default(), lists.column))
-            .order_by((E::default(), key), self.order::<N>())
-            .take();
-        let mut numbered = QueryTrait::into_query(
-            select
-                .select_only()
-                .columns(E::Column::iter())
-                .filter(lists.column.is_in(lists.of))
-                .filter(self.bounds::<N, _>(key)),
-        );
-        numbered.expr_window_as(Func::cust("ROW_NUMBER"), window, Alias::new("place_in_list"));
-        Query::select()
-            .column(Asterisk)
-            .from_subquery(numbered, Alias::new("numbered"))
-            .and_where(Expr::col(Alias::new("place_in_list")).lte(self.rows()))
-            .order_by(Alias::new("place_in_list"), Order::Asc)
-            .take()
-    }
-}
-
-/// Lists of one kind: the rows that have the same value in a column.
-pub struct Lists<C> {
-    backend: DbBackend,
-    column: C,
-    of: Vec<CareRequestId>,
-}
-
-impl<C> Lists<C> {
-    /// The lists of some care requests, which `column` names.
-    pub fn new(backend: DbBackend, column: C, of: Vec<CareRequestId>) -> Self {
-        Self { backend, column, of }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use sea_orm::{EntityTrait as _, Select};
 use uuid::Uuid;
 
 use super::ahead::{Ahead, is_a_row};
@@ -10,6 +11,7 @@ use super::at_hand::AtHand;
 use super::at_hand::leaves::names_can_be_written;
 use super::connection::{ConnectionNode, KeyedNode};
 use super::error::{ApiError, UserError};
+use super::list::List;
 use super::loaders::{CaredForKey, PlantKey};
 use super::outcome::Outcome;
 use super::scalars::{DateTime, GlobalId as _};
@@ -18,7 +20,7 @@ use super::user::User;
 use crate::domain::plant::NewPlant;
 use crate::domain::values::{Text, gather};
 use crate::domain::{self, Error, Member};
-use crate::entity::{PlantId, plant};
+use crate::entity::{PlantId, UserId, plant};
 
 /// What became of a plant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -51,6 +53,40 @@ impl KeyedNode for Plant {
 
     fn key(&self) -> Uuid {
         self.0.id.0
+    }
+}
+
+/// The plants of a member; only she sees them as a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plants;
+
+impl List for Plants {
+    type Of = User;
+    type Parent = UserId;
+    type Node = Plant;
+    type Entity = plant::Entity;
+
+    const FIELD: &'static str = "plants";
+    const NAME: &'static str = "Plants";
+    const TOTAL: &'static str = "PlantCount";
+    const PARENT: plant::Column = plant::Column::OwnerId;
+    const KEY: plant::Column = plant::Column::Id;
+
+    fn parent(of: &User) -> UserId {
+        of.key()
+    }
+
+    fn is_shown(context: &Context<'_>, of: &User) -> bool {
+        of.is_viewer(context)
+    }
+
+    /// Of any member: who has just logged in is not the one for whom rows are read.
+    fn select(_viewer: Option<UserId>) -> Option<Select<plant::Entity>> {
+        Some(plant::Entity::find())
+    }
+
+    fn parent_of(row: &plant::Model) -> UserId {
+        row.owner_id
     }
 }
 

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
-use sea_orm::PaginatorTrait as _;
 
 use super::ahead::Ahead;
 use super::at_hand::leaves::names_can_be_written;
 use super::at_hand::{AtHand, can_be_written};
-use super::connection::{Connection, wants_total};
+use super::connection::Connection;
 use super::error::ApiError;
+use super::list::page_of;
 use super::loaders::{AccountKey, UserKey};
 use super::page::PageArguments;
-use super::plant::Plant;
+use super::plant::{Plant, Plants};
 use super::scalars::{DateTime, GlobalId as _};
 use super::scope::{app, loaded, scope};
 use crate::domain;
-use crate::entity::{UserId, plant, user};
+use crate::entity::{UserId, user};
 
 /// A language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -102,7 +102,13 @@ impl User {
         }
     }
 
-    fn is_viewer(&self, context: &Context<'_>) -> bool {
+    /// Her key.
+    pub(super) fn key(&self) -> UserId {
+        self.profile.id
+    }
+
+    /// Whether it is she who is asking.
+    pub(super) fn is_viewer(&self, context: &Context<'_>) -> bool {
         let viewer = scope(context).caller.viewer;
         self.account.is_some() || viewer.member().is_some_and(|viewer| viewer.id == self.profile.id)
     }
@@ -203,31 +209,14 @@ impl User {
         #[graphql(desc = "Only entries after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only entries before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Plant>, ApiError> {
-        let app = app(context);
-        let page = PageArguments {
+    ) -> Result<AtHand<Connection<Plant>>, ApiError> {
+        let arguments = PageArguments {
             first,
             after,
             last,
             before,
-        }
-        .page::<Plant>(app)?;
-        if !self.is_viewer(context) {
-            return Ok(Connection::empty());
-        }
-        let reader = app.database.reader();
-        let plants = plant::owned_by(self.profile.id);
-        let total = if wants_total(context) {
-            i64::try_from(plants.clone().count(reader).await?).unwrap_or(i64::MAX)
-        } else {
-            0
         };
-        let rows = page.of::<Plant, _>(plants, plant::Column::Id).all(reader).await?;
-        Ok(Connection::of_rows(
-            rows.into_iter().map(|row| Arc::new(row).into()).collect(),
-            &page,
-            total,
-        ))
+        page_of::<Plants>(context, self, &Ahead::default(), arguments).await
     }
 }
 

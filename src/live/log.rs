@@ -1,16 +1,17 @@
 //! The log: appending in the writer's transaction, and reading.
 
 mod append;
+mod pages;
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::Order;
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, Iterable as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select,
 };
 
 pub use self::append::{Appended, Ending, NewEvent, append};
+pub use self::pages::{Page, View, extents, pages, totals};
 use super::{Cursor, Stream};
 use crate::entity::stream_entry::Level;
 use crate::entity::{EventId, event, stream, stream_entry};
@@ -38,15 +39,21 @@ pub struct Extent {
     pub floor: i64,
 }
 
+impl Extent {
+    fn of(row: &stream::Model) -> Self {
+        Self {
+            last: row.last_seq,
+            floor: row.floor_seq,
+        }
+    }
+}
+
 /// A stream's head and floor; all zero if nothing was ever appended.
 pub async fn extent(connection: &impl ConnectionTrait, stream: Stream) -> Result<Extent, DbErr> {
     let row = stream::Entity::find_by_id(stream.to_string())
         .one(connection)
         .await?;
-    Ok(row.map_or_else(Extent::default, |row| Extent {
-        last: row.last_seq,
-        floor: row.floor_seq,
-    }))
+    Ok(row.map_or_else(Extent::default, |row| Extent::of(&row)))
 }
 
 /// At most `limit` entries after `position`, in order.
@@ -56,14 +63,10 @@ pub async fn read(
     position: i64,
     limit: u64,
 ) -> Result<Vec<Entry>, DbErr> {
-    let wanted = Wanted {
-        stream,
-        after: Some(position),
-        before: None,
-        ranges: None,
-        minimum: None,
-    };
-    wanted.read(connection, limit, false).await
+    let entries = entries(stream)
+        .filter(stream_entry::Column::Seq.gt(position))
+        .limit(limit);
+    in_order(connection, entries).await
 }
 
 /// The entries from the first to the second number, both included.
@@ -73,90 +76,32 @@ pub async fn between(
     from: i64,
     to: i64,
 ) -> Result<Vec<Entry>, DbErr> {
-    let wanted = Wanted {
-        stream,
-        after: Some(from - 1),
-        before: Some(to + 1),
-        ranges: None,
-        minimum: None,
-    };
-    wanted.read(connection, u64::MAX >> 1, false).await
+    let entries = entries(stream).filter(stream_entry::Column::Seq.between(from, to));
+    in_order(connection, entries).await
 }
 
-/// Which entries of a stream are wanted.
-#[derive(Clone, Debug)]
-pub struct Wanted<'a> {
-    /// The stream.
-    pub stream: Stream,
-    /// Only what comes after this number.
-    pub after: Option<i64>,
-    /// Only what comes before this number.
-    pub before: Option<i64>,
-    /// Only what is in one of these ranges, both ends included.
-    pub ranges: Option<&'a [(i64, i64)]>,
-    /// Only what is at least so loud.
-    pub minimum: Option<Level>,
-}
-
-impl Wanted<'_> {
-    /// At most `limit` of them in order, from the beginning or the end.
-    pub async fn read(
-        &self,
-        connection: &impl ConnectionTrait,
-        limit: u64,
-        from_end: bool,
-    ) -> Result<Vec<Entry>, DbErr> {
-        let order = if from_end { Order::Desc } else { Order::Asc };
-        let mut rows = self
-            .select()
-            .order_by(stream_entry::Column::Seq, order)
-            .limit(limit)
-            .find_also_related(event::Entity)
-            .all(connection)
-            .await?;
-        if from_end {
-            rows.reverse();
-        }
-        with_events(rows)
-    }
-
-    /// All of them, in no order.
-    pub fn select(&self) -> sea_orm::Select<stream_entry::Entity> {
-        let seq = stream_entry::Column::Seq;
-        let ranges = self.ranges.map(|ranges| {
-            ranges
-                .iter()
-                .fold(Condition::any().add(seq.lt(0)), |any, (from, to)| {
-                    any.add(seq.between(*from, *to))
-                })
-        });
-        let levels = self.minimum.map(|minimum| {
-            stream_entry::Column::Level.is_in(Level::iter().filter(move |level| *level >= minimum))
-        });
-        entries(self.stream)
-            .filter(Condition::all().add_option(self.after.map(|after| seq.gt(after))))
-            .filter(Condition::all().add_option(self.before.map(|before| seq.lt(before))))
-            .filter(Condition::all().add_option(ranges))
-            .filter(Condition::all().add_option(levels))
-    }
+async fn in_order(
+    connection: &impl ConnectionTrait,
+    entries: Select<stream_entry::Entity>,
+) -> Result<Vec<Entry>, DbErr> {
+    let rows = entries
+        .order_by_asc(stream_entry::Column::Seq)
+        .find_also_related(event::Entity)
+        .all(connection)
+        .await?;
+    with_events(rows)
 }
 
 /// Where `cursor` stands in its stream: at its place, or no longer so.
 pub async fn locate(connection: &impl ConnectionTrait, cursor: &Cursor) -> Result<Place, DbErr> {
     let extent = extent(connection, cursor.stream).await?;
-    if cursor.seq > extent.last {
-        return Ok(Place::Reset(extent));
-    }
-    if cursor.seq < extent.floor {
-        return Ok(Place::Trimmed(extent));
-    }
-    if cursor.seq == extent.floor {
-        return Ok(Place::Here(extent));
-    }
-    let entry = event_at(connection, cursor.stream, cursor.seq).await?;
-    match entry {
-        Some(event) if super::cursor::tail(event) == cursor.tail => Ok(Place::Here(extent)),
-        _ => Ok(Place::Reset(extent)),
+    match Place::by_extent(cursor, extent) {
+        Some(place) => Ok(place),
+        None => Ok(Place::by_event(
+            cursor,
+            extent,
+            event_at(connection, cursor.stream, cursor.seq).await?,
+        )),
     }
 }
 
@@ -171,6 +116,34 @@ pub enum Place {
     Reset(Extent),
 }
 
+impl Place {
+    /// Where a cursor stands, if that is seen by its stream's extent alone.
+    pub fn by_extent(cursor: &Cursor, extent: Extent) -> Option<Self> {
+        match cursor.seq {
+            seq if seq > extent.last => Some(Self::Reset(extent)),
+            seq if seq < extent.floor => Some(Self::Trimmed(extent)),
+            seq if seq == extent.floor => Some(Self::Here(extent)),
+            _ => None,
+        }
+    }
+
+    /// Where it stands, by the event that is at its place.
+    pub fn by_event(cursor: &Cursor, extent: Extent, event: Option<EventId>) -> Self {
+        match event {
+            Some(event) if super::cursor::tail(event) == cursor.tail => Self::Here(extent),
+            _ => Self::Reset(extent),
+        }
+    }
+}
+
+/// The cursor of the position after entry `seq`, at which this event is.
+pub fn cursor_of(stream: Stream, seq: i64, event: Option<EventId>) -> Cursor {
+    event.map_or_else(
+        || Cursor::at_floor(stream, seq),
+        |event| Cursor::after(stream, seq, event),
+    )
+}
+
 /// The cursor of the position after entry `seq`.
 pub async fn cursor_at(connection: &impl ConnectionTrait, stream: Stream, seq: i64) -> Result<Cursor, DbErr> {
     let event = if seq > 0 {
@@ -178,10 +151,7 @@ pub async fn cursor_at(connection: &impl ConnectionTrait, stream: Stream, seq: i
     } else {
         None
     };
-    Ok(event.map_or_else(
-        || Cursor::at_floor(stream, seq),
-        |event| Cursor::after(stream, seq, event),
-    ))
+    Ok(cursor_of(stream, seq, event))
 }
 
 /// The place of an event in a stream, if it has one there.
@@ -197,7 +167,7 @@ pub async fn place_of(
     Ok(row.map(|row| Cursor::after(stream, row.seq, event)))
 }
 
-fn entries(stream: Stream) -> sea_orm::Select<stream_entry::Entity> {
+fn entries(stream: Stream) -> Select<stream_entry::Entity> {
     stream_entry::Entity::find().filter(stream_entry::Column::Stream.eq(stream.to_string()))
 }
 

@@ -5,12 +5,9 @@ pub mod preload;
 pub mod query;
 pub mod subscription;
 
-use std::hash::Hash;
 use std::sync::Arc;
 
-use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Enum, ID, Object};
-use sea_orm::DbErr;
 use uuid::Uuid;
 
 pub use self::mutation::{CareRequestMutation, CareRequestPayload};
@@ -20,13 +17,12 @@ use super::ahead::{Ahead, is_a_row};
 use super::at_hand::AtHand;
 use super::at_hand::leaves::names_can_be_written;
 use super::care_event::CareEvent;
-use super::comment::Comment;
-use super::connection::{Connection, ConnectionNode, KeyedNode, wants_total};
+use super::comment::{Comment, Comments};
+use super::connection::{Connection, ConnectionNode, KeyedNode};
 use super::error::ApiError;
-use super::loaders::{
-    AccessKey, CommentCountKey, CommentsKey, Observed, OfferCountKey, OffersKey, RequestKey, RequestPlantsKey,
-};
-use super::offer::Offer;
+use super::list::page_of;
+use super::loaders::{AccessKey, RequestKey, RequestPlantsKey, load};
+use super::offer::{Offer, Offers};
 use super::page::PageArguments;
 use super::plant::Plant;
 use super::scalars::{Date, DateTime, GlobalId as _};
@@ -108,23 +104,15 @@ impl CareRequest {
         Ok(loaded(context).load_one(RequestKey(id)).await?.map(Self::from))
     }
 
-    fn standing(&self, context: &Context<'_>) -> Standing {
+    /// What the viewer is to it.
+    pub(super) fn standing(&self, context: &Context<'_>) -> Standing {
         policy::standing(&scope(context).caller.viewer, &self.0)
     }
 
-    fn shows_private_details(&self, context: &Context<'_>) -> bool {
+    /// Whether the viewer is shown what is for its parties.
+    pub(super) fn shows_private_details(&self, context: &Context<'_>) -> bool {
         policy::may(Action::SeePrivateDetails, self.standing(context))
     }
-}
-
-/// What was not loaded ahead. On the heap: where it was, the resolver would carry all of this for nothing.
-async fn load<K>(context: &Context<'_>, key: K) -> Result<Option<<Observed as Loader<K>>::Value>, ApiError>
-where
-    K: Send + Sync + Hash + Eq + Clone + 'static,
-    Observed: Loader<K, Error = Arc<DbErr>>,
-{
-    let loaders = loaded(context);
-    Ok(Box::pin(async move { loaders.load_one(key).await }).await?)
 }
 
 /// A request for care of some plants over some days. Every member sees what is open; instructions, caretaker, comments
@@ -231,32 +219,13 @@ impl CareRequest {
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only entries before this cursor.")] before: Option<String>,
     ) -> Result<AtHand<Connection<Offer>>, ApiError> {
-        let page = PageArguments {
+        let arguments = PageArguments {
             first,
             after,
             last,
             before,
-        }
-        .page::<Offer>(app(context))?;
-        // Every member may have sent an offer; whose it is, is the finder's matter.
-        if self.standing(context) == Standing::Guest {
-            return Ok(AtHand::new(Connection::empty()));
-        }
-        let (key, count) = (OffersKey(self.0.id, page), OfferCountKey(self.0.id));
-        let total = match self.1.find(|rows| rows.offer_counts.get(&count)) {
-            None if wants_total(context) => load(context, count).await?,
-            total => total,
         };
-        let rows = match self.1.find(|rows| rows.offers.get(&key)) {
-            Some(rows) => rows,
-            None => load(context, key).await?.unwrap_or_default(),
-        };
-        let offers = rows
-            .iter()
-            .map(|row| Offer(Arc::clone(row), self.1.clone()))
-            .collect();
-        let page = Connection::of_rows(offers, &page, total.unwrap_or(0));
-        Ok(AtHand::new(page))
+        page_of::<Offers>(context, self, &self.1, arguments).await
     }
 
     /// The comments on it, oldest first; none for those who are no party.
@@ -271,31 +240,13 @@ impl CareRequest {
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only entries before this cursor.")] before: Option<String>,
     ) -> Result<AtHand<Connection<Comment>>, ApiError> {
-        let page = PageArguments {
+        let arguments = PageArguments {
             first,
             after,
             last,
             before,
-        }
-        .page::<Comment>(app(context))?;
-        if !self.shows_private_details(context) {
-            return Ok(AtHand::new(Connection::empty()));
-        }
-        let (key, count) = (CommentsKey(self.0.id, page), CommentCountKey(self.0.id));
-        let total = match self.1.find(|rows| rows.comment_counts.get(&count)) {
-            None if wants_total(context) => load(context, count).await?,
-            total => total,
         };
-        let rows = match self.1.find(|rows| rows.comments.get(&key)) {
-            Some(rows) => rows,
-            None => load(context, key).await?.unwrap_or_default(),
-        };
-        let comments = rows
-            .iter()
-            .map(|row| Comment(Arc::clone(row), self.1.clone()))
-            .collect();
-        let page = Connection::of_rows(comments, &page, total.unwrap_or(0));
-        Ok(AtHand::new(page))
+        page_of::<Comments>(context, self, &self.1, arguments).await
     }
 
     /// Everything that happened, oldest first: all of it for its parties, her own time for a former caretaker, nothing

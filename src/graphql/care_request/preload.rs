@@ -5,7 +5,6 @@
 //! and not on the page.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
@@ -14,16 +13,14 @@ use futures_util::try_join;
 use sea_orm::DbErr;
 
 use super::CareRequest;
-use crate::domain::policy::{Action, may};
-use crate::entity::{CareRequestId, UserId, comment, offer};
-use crate::graphql::ahead::{Ahead, Rows};
-use crate::graphql::comment::Comment;
-use crate::graphql::connection::KeyedNode;
+use crate::entity::UserId;
+use crate::graphql::ahead::{Ahead, Lists, Loaded, Rows};
+use crate::graphql::comment::Comments;
+use crate::graphql::connection::has_rows;
 use crate::graphql::error::ApiError;
-use crate::graphql::loaders::{
-    CommentCountKey, CommentsKey, Loaders, Observed, OfferCountKey, OffersKey, RequestPlantsKey, UserKey,
-};
-use crate::graphql::offer::Offer;
+use crate::graphql::list::{List, PageKey, TotalKey};
+use crate::graphql::loaders::{Key, Loaders, Observed, RequestPlantsKey, UserKey};
+use crate::graphql::offer::Offers;
 use crate::graphql::page::{Page, PageArguments};
 use crate::graphql::scope::{app, loaded};
 
@@ -38,35 +35,13 @@ pub async fn preload(
         return Ok(false);
     }
     let loaders = loaded(context);
-    let all: Vec<_> = requests.iter().map(|request| request.0.id).collect();
-    let mut private = Vec::new();
-    for request in &*requests {
-        if may(Action::SeePrivateDetails, request.standing(context)) {
-            private.push(request.0.id);
-        }
-    }
-    let (comment_pages, comment_totals) = pages::<Comment>(context, &node.field("comments"));
-    let (offer_pages, offer_totals) = pages::<Offer>(context, &node.field("offers"));
     let wants_plants = node.field("plants").exists();
-
-    let (plants, comments, offers, comment_counts, offer_counts) = try_join!(
-        rows(&loaders, keys(&all, wants_plants, RequestPlantsKey)),
-        rows(
-            &loaders,
-            comment_pages
-                .iter()
-                .flat_map(|page| keys(&private, true, |id| CommentsKey(id, *page)))
-                .collect()
-        ),
-        rows(
-            &loaders,
-            offer_pages
-                .iter()
-                .flat_map(|page| keys(&all, true, |id| OffersKey(id, *page)))
-                .collect()
-        ),
-        rows(&loaders, keys(&private, comment_totals, CommentCountKey)),
-        rows(&loaders, keys(&all, offer_totals, OfferCountKey)),
+    let all = requests.iter().map(|request| RequestPlantsKey(request.0.id));
+    let all = if wants_plants { all.collect() } else { Vec::new() };
+    let (plants, comments, offers) = try_join!(
+        rows(&loaders, all),
+        list::<Comments>(context, &loaders, requests, node),
+        list::<Offers>(context, &loaders, requests, node),
     )?;
 
     let mut people: Vec<UserId> = Vec::new();
@@ -86,38 +61,36 @@ pub async fn preload(
     if nested(node, "comments", "author") {
         people.extend(
             comments
+                .pages
                 .values()
-                .flat_map(|rows| rows.iter().map(|row: &Arc<comment::Model>| row.author_id)),
+                .flat_map(|rows| rows.iter().map(|row| row.author_id)),
         );
     }
     if nested(node, "offers", "caretaker") {
         people.extend(
             offers
+                .pages
                 .values()
-                .flat_map(|rows| rows.iter().map(|row: &Arc<offer::Model>| row.caretaker_id)),
+                .flat_map(|rows| rows.iter().map(|row| row.caretaker_id)),
         );
     }
     people.sort_unstable();
     people.dedup();
     let users = rows(&loaders, people.into_iter().map(UserKey).collect()).await?;
-    let ahead = Ahead::from(Rows {
-        users,
-        plants,
-        comments,
-        comment_counts,
-        offers,
-        offer_counts,
-    });
+    let mut lists = Lists::default();
+    lists.add(comments);
+    lists.add(offers);
+    let ahead = Ahead::from(Rows { users, plants, lists });
     for request in requests {
         request.1 = ahead.clone();
     }
     let selected = node.selection_fields();
-    Ok(selected.iter().all(|node| Loaded::Request.holds_all_of(node)))
+    Ok(selected.iter().all(|node| At::Request.holds_all_of(node)))
 }
 
-/// What is loaded ahead, each with fields of its own.
+/// Where in what is loaded ahead a selection is; each place has fields of its own.
 #[derive(Clone, Copy)]
-enum Loaded {
+enum At {
     Request,
     Plant,
     Member,
@@ -130,7 +103,7 @@ enum Loaded {
     PageInfo,
 }
 
-impl Loaded {
+impl At {
     /// Whether it has all that is selected on it.
     fn holds_all_of(self, selected: &SelectionField<'_>) -> bool {
         selected.selection_set().all(|field| {
@@ -162,13 +135,40 @@ impl Loaded {
     }
 }
 
-/// A key for each request, if they are wanted.
-fn keys<K>(requests: &[CareRequestId], wanted: bool, key: impl Fn(CareRequestId) -> K) -> Vec<K> {
-    if wanted {
-        requests.iter().map(|id| key(*id)).collect()
+/// What a selection asks for of a list of each request: its pages (by aliases there may be several) and its totals.
+async fn list<L: List<Of = CareRequest>>(
+    context: &Context<'_>,
+    loaders: &Loaders,
+    requests: &[CareRequest],
+    node: &Lookahead<'_>,
+) -> Result<Loaded<L>, Arc<DbErr>> {
+    let connection = node.field(L::FIELD);
+    let selected = connection.selection_fields();
+    if selected.is_empty() {
+        return Ok(Loaded::default());
+    }
+    let shown = requests.iter().filter(|request| L::is_shown(context, request));
+    let shown: Vec<_> = shown.map(L::parent).collect();
+    let mut pages: Vec<Page> = Vec::new();
+    for field in selected.iter().filter(|field| has_rows(field)) {
+        // What is wrong with its arguments is told where it is resolved.
+        if let Some(page) =
+            arguments(field).and_then(|arguments| arguments.page::<L::Node>(app(context)).ok())
+            && !pages.contains(&page)
+        {
+            pages.push(page);
+        }
+    }
+    let pages = pages
+        .iter()
+        .flat_map(|page| shown.iter().map(|parent| PageKey::<L>(*parent, *page)));
+    let totals = if connection.field("totalCount").exists() {
+        shown.iter().map(|parent| TotalKey::of(*parent)).collect()
     } else {
         Vec::new()
-    }
+    };
+    let (pages, totals) = try_join!(rows(loaders, pages.collect()), rows(loaders, totals))?;
+    Ok(Loaded { pages, totals })
 }
 
 /// The rows of all keys at once.
@@ -177,28 +177,13 @@ async fn rows<K>(
     keys: Vec<K>,
 ) -> Result<HashMap<K, <Observed as Loader<K>>::Value>, Arc<DbErr>>
 where
-    K: Send + Sync + Hash + Eq + Clone + 'static,
+    K: Key,
     Observed: Loader<K, Error = Arc<DbErr>>,
 {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     loaders.loader().load(&keys).await
-}
-
-/// The pages of a connection that a selection asks for (by aliases there may be several), and whether it
-/// asks for the total.
-fn pages<N: KeyedNode>(context: &Context<'_>, connection: &Lookahead<'_>) -> (Vec<Page>, bool) {
-    let mut pages = Vec::new();
-    for field in connection.selection_fields() {
-        // What is wrong with its arguments is told where it is resolved.
-        if let Some(page) = arguments(&field).and_then(|arguments| arguments.page::<N>(app(context)).ok())
-            && !pages.contains(&page)
-        {
-            pages.push(page);
-        }
-    }
-    (pages, connection.field("totalCount").exists())
 }
 
 fn arguments(field: &SelectionField<'_>) -> Option<PageArguments> {

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object};
-use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, PaginatorTrait as _, QueryFilter as _, QueryTrait as _, Select,
-};
+use sea_orm::{ColumnTrait as _, ConnectionTrait as _, QueryFilter as _, QueryTrait as _, Select};
 
 use super::preload::preload;
 use super::{CareRequest, CareRequestStatus, CareRole};
@@ -15,8 +13,10 @@ use crate::domain::values::{Cell, within};
 use crate::entity::by_place::ByPlace;
 use crate::entity::{CareRequestId, care_request};
 use crate::graphql::at_hand::is_alone;
-use crate::graphql::connection::{Connection, wants_total};
+use crate::graphql::connection::{Connection, wants_rows, wants_total};
 use crate::graphql::error::ApiError;
+use crate::graphql::list::SelectTotalKey;
+use crate::graphql::loaders::load;
 use crate::graphql::messages;
 use crate::graphql::page::{Page, PageArguments};
 use crate::graphql::scalars::{Date, GlobalId as _};
@@ -138,14 +138,16 @@ async fn list(
     page: &Page,
 ) -> Result<Connection<CareRequest>, ApiError> {
     let reader = app(context).database.reader();
+    let (key, backend) = (care_request::Column::Id, reader.get_database_backend());
     let total = if wants_total(context) {
-        i64::try_from(select.clone().count(reader).await?).unwrap_or(i64::MAX)
+        load(context, SelectTotalKey::of(&select, key, backend)).await?
     } else {
-        0
+        None
     };
-    let rows = page
-        .of::<CareRequest, _>(select, care_request::Column::Id)
-        .build(reader.get_database_backend());
+    if !wants_rows(context) {
+        return Ok(Connection::new(Vec::new(), false, false, total.unwrap_or(0)));
+    }
+    let rows = page.slice::<CareRequest>().of(select, key).build(backend);
     let rows: Vec<ByPlace<care_request::Model>> = reader.all(rows).await?;
     let mut requests: Vec<_> = rows
         .into_iter()
@@ -154,7 +156,7 @@ async fn list(
     let shown = requests.len().min(page.size.limit);
     let shown = &mut requests[..shown];
     let was_loaded = preload(context, shown, &context.look_ahead().field("edges").field("node")).await?;
-    Ok(Connection::of_rows(requests, page, total).loaded(was_loaded && is_alone(context)))
+    Ok(Connection::of_rows(requests, page, total.unwrap_or(0)).loaded(was_loaded && is_alone(context)))
 }
 
 /// The area that an argument describes; there is no payload to put a refusal of it into.
