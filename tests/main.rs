@@ -54,6 +54,8 @@ mod retention;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod security;
+#[cfg(test)]
 mod seed;
 #[cfg(test)]
 mod sse;
