@@ -76,7 +76,7 @@ async fn alone<C, T>(database: &Database, input: &C, change: Change<C, T>) -> Re
             clippy::disallowed_methods,
             reason = "what changes the schema is no write of the program's"
         )]
-        match database.writers().begin_with_options(options.clone()).await {
+        match database.writers().begin_with_options(options).await {
             Err(error) if Fault::of(&error) == Fault::Locked && Instant::now() < deadline => {}
             begun => break begun?,
         }

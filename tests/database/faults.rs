@@ -1,6 +1,7 @@
 //! A database that fails in the middle of things.
 
 use chrono::TimeDelta;
+use plant_care::database::fault::StorageFault;
 use sea_orm::DbBackend;
 
 use super::{assert_stores, plant, plants, readiness, write};
@@ -33,7 +34,7 @@ async fn what_is_acknowledged_after_a_full_disk_is_stored() {
         let full = "storing in the database fails";
         assert_eq!(logs.text().matches(full).count(), 1, "{}", logs.text());
         let failing = app.app.database.storage().failing();
-        assert_eq!(failing.map(|fault| fault.name()), Some("disk full"));
+        assert_eq!(failing.map(StorageFault::name), Some("disk full"));
         // The connection it happened on is gone, and with it what made the disk full.
         assert_eq!(plant(&app, &olga, round).await, None);
         assert_eq!(app.app.database.storage().failing(), None);
