@@ -10,6 +10,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::api::{Api, Care, text};
@@ -24,6 +25,9 @@ use crate::socket::Socket;
 const MUTATION: &str = "mutation Comment($input: AddCommentInput!) { addComment(input: $input) { comment { id } userErrors { code } } }";
 /// How long the database may take to have ended what was left.
 const SETTLED: Duration = Duration::from_secs(15);
+
+/// How long nothing may come to a subscriber.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many.
 #[derive(Args, Clone, Debug)]
@@ -61,6 +65,9 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     socket
         .subscribe("1", &Topic::Care(care.request.clone()).payload(Some(&after)))
         .await?;
+    // It reads all the while: one that does not would be closed.
+    let mut following = JoinSet::new();
+    following.spawn(follow(socket, seq, u64::try_from(options.mutations)?));
     let http2 = reqwest::Client::builder()
         .http2_prior_knowledge()
         .no_proxy()
@@ -98,18 +105,10 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     ensure(all == i64::try_from(options.mutations)?, || {
         format!("{} keys made {all} comments", options.mutations)
     })?;
-    let mut sequence = Sequence::after(seq);
-    while sequence.events < u64::try_from(options.mutations)? {
-        let text = tokio::time::timeout(SETTLED, socket.text())
-            .await
-            .map_err(|_| Failure::new(format!("the subscriber lacks events: {sequence:?}")))??;
-        let message = Message::read(&text);
-        match (message.kind, message.seq()) {
-            (Kind::Event, Some(seq)) => sequence.saw(seq),
-            (Kind::CaughtUp | Kind::Position, _) => {}
-            _ => return fail(format!("unexpected: {text}")),
-        }
-    }
+    let Some(followed) = following.join_next().await else {
+        return fail("nobody followed");
+    };
+    let sequence = followed??;
     ensure(sequence.is_whole(), || format!("{sequence:?}"))?;
     let (counted, rescues) = count(server.management).await?;
     ensure(counted - before.0 == options.mutations, || {
@@ -128,6 +127,23 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
         "mutations": options.mutations, "stored_although_left": stored,
         "open_transactions": open, "lost_wake_ups": rescues, "comments": all }),
     )
+}
+
+/// Reads a timeline until it has so many events more.
+async fn follow(mut socket: Socket, after: u64, events: u64) -> Result<Sequence> {
+    let mut sequence = Sequence::after(after);
+    while sequence.events < events {
+        let text = tokio::time::timeout(PATIENCE, socket.text())
+            .await
+            .map_err(|_| Failure::new(format!("the subscriber lacks events: {sequence:?}")))??;
+        let message = Message::read(&text);
+        match (message.kind, message.seq()) {
+            (Kind::Event, Some(seq)) => sequence.saw(seq),
+            (Kind::CaughtUp | Kind::Position, _) => {}
+            _ => return fail(format!("unexpected: {text}")),
+        }
+    }
+    Ok(sequence)
 }
 
 /// What a mutation is: its key says which.
