@@ -151,3 +151,32 @@ async fn a_long_replay_and_a_slow_stream_share_a_socket() {
     assert_eq!(proved["slow_events"], 6);
     assert!(proved["replays"].as_u64().unwrap() >= 1, "{proved}");
 }
+
+#[tokio::test]
+async fn the_search_for_the_worst_document_finds_only_what_is_bounded() {
+    let proved = prove(&[
+        "worst",
+        "--documents",
+        "40",
+        "--repeat",
+        "1",
+        "--max-statements",
+        "2000",
+        "--entries",
+        "10",
+        "--text",
+        "200",
+        "--seconds",
+        "30",
+    ])
+    .await;
+    assert!(proved["tried"].as_u64().unwrap() >= 40, "{proved}");
+    assert!(proved["accepted"].as_u64().unwrap() >= 10, "{proved}");
+    let refused = |attack: &str| {
+        let known = proved["known"].as_array().unwrap();
+        let told = known.iter().find(|told| told["attack"] == attack).unwrap();
+        told["refused"].clone()
+    };
+    assert_eq!(refused("possible types of interfaces"), "INTROSPECTION_COST");
+    assert_eq!(refused("one scalar, 490 times"), "COST");
+}

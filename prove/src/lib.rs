@@ -5,7 +5,7 @@
 //! | [`processes`], [`database`], [`nats`] | start, kill and restart servers over a database of the proof's own |
 //! | [`api`], [`socket`], [`message`] | speak to them as clients do |
 //! | [`crowd`], [`pace`], [`figures`] | look on in numbers, write at a steady rate, measure |
-//! | [`kills`], [`dead_writer`], [`slow`], [`storm`], [`fan_out`], [`idle`], [`fairness`] | one proof each |
+//! | [`kills`], [`dead_writer`], [`slow`], [`storm`], [`fan_out`], [`idle`], [`fairness`], [`worst`] | one proof each |
 //!
 //! A proof prints one line of JSON, or says why it failed. It shares no code with the server.
 
@@ -29,6 +29,7 @@ pub mod seed;
 pub mod slow;
 pub mod socket;
 pub mod storm;
+pub mod worst;
 
 use std::net::SocketAddr;
 
@@ -65,6 +66,8 @@ enum Proof {
     Idle(idle::Options),
     /// A long replay beside a slow stream on one socket.
     Fairness(fairness::Options),
+    /// The worst document that is accepted, by processor time, memory and statements.
+    Worst(worst::Options),
     /// The raw broadcast that `fan-out --raw` starts.
     #[command(hide = true)]
     RawServer {
@@ -87,6 +90,7 @@ pub async fn run(cli: Cli) -> Result<Value> {
         Proof::FanOut(options) => fan_out::run(&harness, options).await,
         Proof::Idle(options) => idle::run(&harness, options).await,
         Proof::Fairness(options) => fairness::run(&harness, options).await,
+        Proof::Worst(options) => worst::run(&harness, options).await,
         Proof::RawServer { .. } => Ok(Value::Null),
     };
     harness.finish(outcome).await

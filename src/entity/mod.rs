@@ -21,6 +21,7 @@ pub mod comment;
 pub mod event;
 pub mod idempotency_key;
 pub mod ids;
+pub mod loaded;
 pub mod offer;
 pub mod plant;
 pub mod read_cursor;

@@ -14,6 +14,7 @@ use crate::auth::AuthError;
 use crate::crypto;
 pub use crate::domain::Exceeded;
 use crate::domain::{Error, Reason, Refusal};
+use crate::entity::loaded::TOO_MUCH;
 use crate::entity::user::Locale;
 use crate::live::GapReason;
 use crate::telemetry::operation::Outcome;
@@ -75,6 +76,12 @@ impl ApiError {
     fn of_database(error: &DbErr) -> Self {
         match error {
             DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::ServerBusy,
+            // How much it was is told with the whole answer.
+            DbErr::Custom(text) if text == TOO_MUCH => Self::LimitExceeded(Exceeded {
+                limit: "LOADED_BYTES",
+                value: 0,
+                maximum: 0,
+            }),
             // Its text, not all that the database says: that may hold the row.
             error => Self::internal(&error.to_string()),
         }
@@ -237,6 +244,12 @@ pub fn is_ours(error: &ServerError) -> bool {
         code_of(error),
         INTERNAL | ApiError::SERVER_BUSY | ApiError::TIMED_OUT
     )
+}
+
+/// Whether an answer was refused because of a limit.
+pub(super) fn is_limited(response: &Response) -> bool {
+    let mut errors = response.errors.iter();
+    errors.any(|error| code_of(error) == "LIMIT_EXCEEDED")
 }
 
 /// The code of an error, as one of those that there are; async-graphql's own have none.
