@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{KeyError, Keys};
 use crate::database::Database;
+use crate::database::reach;
 use crate::database::schema::{self, SchemaError};
 use crate::domain::throttle::Throttle;
 use crate::live::Hub;
@@ -154,6 +155,9 @@ pub async fn connect(config: &Config, telemetry: Arc<Telemetry>) -> Result<Datab
     };
     if let Some(file) = config.sqlite_file() {
         make_private_file(&file).map_err(|error| failed(DbErr::Custom(error.to_string())))?;
+    }
+    if let Some(postgres) = config.postgres() {
+        reach::listens(&postgres).await.map_err(failed)?;
     }
     Database::connect(config, telemetry).await.map_err(failed)
 }

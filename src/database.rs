@@ -1,5 +1,6 @@
 //! The database: connecting, and the one way to write. No queries.
 
+pub mod reach;
 pub mod reader;
 pub mod schema;
 pub mod texts;
@@ -81,13 +82,12 @@ impl Database {
             telemetry,
         };
         let most = config.database_max_connections;
-        let url = &config.database_url.0;
-        let (reader, writer) = if url.starts_with("sqlite") {
+        let (reader, writer) = if config.postgres().is_none() {
             // The writer first: it is the one that may create the file.
-            let writer = open(url, 1, &observed).await?;
-            (open(url, most - 1, &observed).await?, writer)
+            let writer = open(config, 1, &observed).await?;
+            (open(config, most - 1, &observed).await?, writer)
         } else {
-            let pool = open(url, most, &observed).await?;
+            let pool = open(config, most, &observed).await?;
             (pool.clone(), pool)
         };
         Ok(Self {
@@ -218,8 +218,16 @@ impl Database {
     }
 }
 
-async fn open(url: &str, connections: u32, observed: &Observed) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(url);
+async fn open(config: &Config, connections: u32, observed: &Observed) -> Result<DatabaseConnection, DbErr> {
+    let mut options = match config.postgres() {
+        // The address stays with us: SeaORM would have it in a span, with the password.
+        Some(postgres) => {
+            let mut options = ConnectOptions::new("postgres://database");
+            options.map_sqlx_postgres_opts(move |_| postgres.clone());
+            options
+        }
+        None => ConnectOptions::new(&config.database_url.0),
+    };
     options
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
