@@ -9,6 +9,7 @@ pub mod care_record;
 pub mod care_request;
 pub mod comment;
 pub mod connection;
+mod discreet;
 pub mod document;
 pub mod error;
 pub mod feed;
@@ -258,6 +259,7 @@ impl Api {
             Err(busy) => return busy.into_response(),
         };
         let parsed = Arc::clone(&document.parsed);
+        let written = self.kept_for_discretion(&document);
         let is_valid = parsed.is_valid(&document.request.variables);
         let admitted = match self.admit(document, caller, operation.run.notes()) {
             Ok(admitted) => admitted,
@@ -282,7 +284,7 @@ impl Api {
         self.calls
             .count_called(&operation.run.notes().take_called(), metrics);
         self.busy.note_response(&response);
-        let response = with_codes(response);
+        let response = with_codes(self.discreet(response, written.as_deref()));
         match cost {
             Some(cost) => response.extension("cost", cost),
             None => response,

@@ -116,6 +116,7 @@ impl Api {
         self.check(&document).map_err(refused)?;
         let prepared = self.groups.operations.of(&document, &self.calls);
         let prepared = prepared.map_err(refused)?;
+        let written = self.kept_for_discretion(&document);
         let request = document.request;
         let stage = Stage::open();
         let opening = prepared.request(&request.variables);
@@ -128,7 +129,7 @@ impl Api {
             &self.schema
         };
         if let Some(response) = schema.execute_stream(opening).next().await {
-            return Err(Box::new(with_codes(response)));
+            return Err(Box::new(with_codes(self.discreet(response, written.as_deref()))));
         }
         let Some(mut plan) = stage.plan() else {
             return Err(refused(ApiError::BadRequest("Nothing is selected.".to_owned())));
