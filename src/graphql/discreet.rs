@@ -20,18 +20,18 @@ impl Api {
     pub(super) fn kept_for_discretion(&self, document: &Document) -> Option<String> {
         (!self.app.config.introspection).then(|| document.request.query.clone())
     }
+}
 
-    /// An answer that tells nobody a name of the schema who did not know it, where that may not be asked for.
-    pub(super) fn discreet(&self, response: Response, written: Option<&str>) -> Response {
-        match written {
-            Some(written) if !response.errors.is_empty() => discreet(response, written),
-            _ => response,
-        }
+/// An answer that tells nobody a name of the schema who did not know it, where that may not be asked for.
+pub(super) fn discreet(response: Response, written: Option<&str>) -> Response {
+    match written {
+        Some(written) if !response.errors.is_empty() => names_written(response, written),
+        _ => response,
     }
 }
 
 /// An answer whose errors about the document, which have no code yet, tell no name but those in it.
-fn discreet(mut response: Response, written: &str) -> Response {
+fn names_written(mut response: Response, written: &str) -> Response {
     let mut known = None;
     for error in &mut response.errors {
         let coded = error

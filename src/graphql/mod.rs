@@ -49,6 +49,7 @@ use async_graphql_value::ConstValue;
 
 use self::batches::with_batches;
 use self::busy::Busy;
+use self::discreet::discreet;
 use self::document::Document;
 use self::error::{ApiError, Exceeded, OUT_OF_TIME, is_ours, outcome, with_codes};
 use self::known::{Known, only};
@@ -284,7 +285,7 @@ impl Api {
         self.calls
             .count_called(&operation.run.notes().take_called(), metrics);
         self.busy.note_response(&response);
-        let response = with_codes(self.discreet(response, written.as_deref()));
+        let response = with_codes(discreet(response, written.as_deref()));
         match cost {
             Some(cost) => response.extension("cost", cost),
             None => response,

@@ -214,7 +214,7 @@ async fn a_body_comes_as_it_is() {
 async fn long_heads_are_refused_and_odd_ones_answered() {
     let app = TestApp::start().await;
     let body = format!("Host: a\r\nContent-Length: {}\r\n", QUERY.len());
-    let many: String = (0..200).map(|number| format!("X-{number}: y\r\n")).collect();
+    let many = "X-Many: y\r\n".repeat(200);
     assert_eq!(
         status(&exchange(&app.url, &post(&format!("{body}{many}"), QUERY)).await),
         "431"

@@ -12,6 +12,7 @@ use super::snapshot::Snapshot;
 use super::{Stage, Told};
 use crate::graphql::Api;
 use crate::graphql::batches::with_batches;
+use crate::graphql::discreet::discreet;
 use crate::graphql::document::Document;
 use crate::graphql::error::{ApiError, Exceeded, outcome, with_codes};
 use crate::graphql::scope::Caller;
@@ -129,7 +130,7 @@ impl Api {
             &self.schema
         };
         if let Some(response) = schema.execute_stream(opening).next().await {
-            return Err(Box::new(with_codes(self.discreet(response, written.as_deref()))));
+            return Err(Box::new(with_codes(discreet(response, written.as_deref()))));
         }
         let Some(mut plan) = stage.plan() else {
             return Err(refused(ApiError::BadRequest("Nothing is selected.".to_owned())));
