@@ -2,6 +2,7 @@
 
 pub mod fault;
 mod file;
+mod open;
 pub mod reader;
 pub mod schema;
 pub mod storage;
@@ -14,8 +15,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use opentelemetry::context::FutureExt as _;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, DatabaseConnection, DbBackend, DbErr, metric};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, metric};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
@@ -29,18 +29,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::Telemetry;
 
-/// How long a statement waits for another program's lock on a SQLite file; a transaction that writes [waits longer].
-///
-/// [waits longer]: transaction::Transaction
-const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long a caller waits for a free connection; longer than for a lock, so that a lock is named.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a connection may have rested to be taken without being asked.
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
-/// How long Postgres works on a statement before it gives it up, waiting for a lock included.
-const STATEMENT_TIMEOUT: &str = "6s";
-/// How long Postgres keeps a transaction open whose process says nothing more, with all that it has locked.
-const ABANDONED_AFTER: &str = "15s";
 /// How often a transaction is tried that Postgres ended to resolve a conflict.
 const ATTEMPTS: usize = 5;
 /// How often a transaction is tried whose connection is lost.
@@ -137,11 +127,11 @@ impl Database {
         let url = &config.database_url.0;
         let (reader, writer) = if let Some(path) = config.sqlite_file() {
             let file = Arc::new(DatabaseFile::at(&path));
-            let pool = open_sqlite(url, 1, &file, &observed).await?;
-            let reader = Reader::Sqlite(open_sqlite(url, most - 1, &file, &observed).await?);
+            let pool = open::sqlite(url, 1, &file, &observed).await?;
+            let reader = Reader::Sqlite(open::sqlite(url, most - 1, &file, &observed).await?);
             (reader, Writer::Sqlite { pool, file })
         } else {
-            let kept = Kept::new(open_postgres(url, most, &observed).await?, &observed);
+            let kept = Kept::new(open::postgres(url, most, &observed).await?, &observed);
             (Reader::Postgres(kept.clone()), Writer::Postgres(kept))
         };
         Ok(Self {
@@ -190,9 +180,9 @@ impl Database {
     /// Notes how many connections are open and in use.
     pub fn note_pools(&self) {
         let note = |name, idle, open, most| self.telemetry().metrics.database.pool(name, idle, open, most);
-        match (&self.reader, &self.writer) {
-            (Reader::Sqlite(reader), Writer::Sqlite { pool: writer, .. }) => {
-                for (name, pool) in [("reader", reader), ("writer", writer)] {
+        match &self.writer {
+            Writer::Sqlite { pool: writer, .. } => {
+                for (name, pool) in [("reader", self.reader.pool()), ("writer", writer)] {
                     let pool = pool.get_sqlite_connection_pool();
                     note(
                         name,
@@ -202,7 +192,7 @@ impl Database {
                     );
                 }
             }
-            (_, Writer::Postgres(kept)) | (Reader::Postgres(kept), _) => {
+            Writer::Postgres(kept) => {
                 let pool = kept.pool();
                 let idle = pool.num_idle() + kept.resting();
                 note("shared", idle, pool.size(), pool.options().get_max_connections());
@@ -306,29 +296,25 @@ impl Database {
         let transaction = Transaction::begin(&self.writer, anew, &self.observed)
             .await
             .map_err(|error| self.failed(error.into(), false))?;
-        match work(&transaction, input).await {
-            Ok(value) => match transaction.commit(&self.writer).await {
-                Ok(()) => {
-                    self.storage.stored();
-                    Ok(value)
-                }
-                Err(NotCommitted { error, is_unknown }) => {
-                    let fault = Fault::of(&error);
-                    self.storage.failed(fault);
-                    Err(Failed {
-                        fault: Some(fault),
-                        is_unknown,
-                        error: if is_unknown {
-                            E::unconfirmed(error)
-                        } else {
-                            error.into()
-                        },
-                    })
-                }
-            },
+        let value = match work(&transaction, input).await {
+            Ok(value) => value,
             Err(error) => {
                 transaction.roll_back(&self.writer).await;
-                Err(self.failed(error, false))
+                return Err(self.failed(error, false));
+            }
+        };
+        match transaction.commit(&self.writer).await {
+            Ok(()) => {
+                self.storage.stored();
+                Ok(value)
+            }
+            Err(NotCommitted { error, is_unknown }) => {
+                let error = if is_unknown {
+                    E::unconfirmed(error)
+                } else {
+                    error.into()
+                };
+                Err(self.failed(error, is_unknown))
             }
         }
     }
@@ -364,68 +350,4 @@ struct Failed<E> {
     error: E,
     fault: Option<Fault>,
     is_unknown: bool,
-}
-
-async fn open_sqlite(
-    url: &str,
-    connections: u32,
-    file: &Arc<DatabaseFile>,
-    observed: &Observed,
-) -> Result<DatabaseConnection, DbErr> {
-    let mut options = options(url, connections);
-    let file = Arc::clone(file);
-    options
-        .map_sqlx_sqlite_opts(|sqlite| {
-            sqlite
-                // A file that is gone is not to be taken for an empty database.
-                .create_if_missing(false)
-                .foreign_keys(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                // Every commit reaches the disk before anybody is told of it.
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(BUSY_TIMEOUT)
-        })
-        .map_sqlx_sqlite_pool_opts(move |pool| {
-            let file = Arc::clone(&file);
-            pool.before_acquire(move |_, connection| {
-                let is_of_file = file.is_of(connection.age);
-                Box::pin(async move { Ok(is_of_file) })
-            })
-        });
-    connect(options, observed).await
-}
-
-async fn open_postgres(
-    url: &str,
-    connections: u32,
-    observed: &Observed,
-) -> Result<DatabaseConnection, DbErr> {
-    let mut options = options(url, connections);
-    options
-        // Asking a connection whether it is there takes a round trip.
-        .test_before_acquire_if_idle_for(TRUSTED_FOR)
-        .map_sqlx_postgres_opts(|postgres| {
-            postgres.options([
-                ("statement_timeout", STATEMENT_TIMEOUT),
-                ("idle_in_transaction_session_timeout", ABANDONED_AFTER),
-            ])
-        });
-    connect(options, observed).await
-}
-
-fn options(url: &str, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_timeout(ACQUIRE_TIMEOUT)
-        .sqlx_logging(false);
-    options
-}
-
-async fn connect(options: ConnectOptions, observed: &Observed) -> Result<DatabaseConnection, DbErr> {
-    let mut connection = sea_orm::Database::connect(options).await?;
-    let observed = observed.clone();
-    connection.set_metric_callback(move |statement| observed.statement(statement));
-    Ok(connection)
 }

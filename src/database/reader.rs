@@ -15,7 +15,7 @@ use sea_orm::sea_query::Values;
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::{PgPool, PgRow};
 use sea_orm::sqlx::query::Query;
-use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Postgres};
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, IntoArguments, Postgres};
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, FromQueryResult,
     QueryResult, RuntimeErr, Statement, metric,
@@ -29,24 +29,21 @@ use super::{Observed, TRUSTED_FOR};
 
 /// How long a connection is kept out of the pool.
 const OUT_FOR: Duration = Duration::from_secs(1);
+/// How often a statement that only reads is run at most, if its connection is lost.
+const ATTEMPTS: usize = 2;
 
 /// Runs what only reads on a connection of its own, and once more on another one if that was lost.
 macro_rules! retried {
     ($kept:expr, $statement:expr, |$connection:ident| $asked:expr) => {{
-        let kept = &$kept.0;
         let mut attempt = 1;
         loop {
-            let mut out = if attempt == 1 {
-                kept.take().await?
-            } else {
-                kept.take_anew().await?
-            };
+            let mut out = $kept.take(attempt > 1).await?;
             let began = Instant::now();
             let answered = {
                 let $connection = &mut *out.connection;
                 within($asked).await
             };
-            let fault = kept.ended(out, $statement, began, &answered);
+            let fault = $kept.0.ended(out, $statement, began, &answered);
             if fault == Some(Fault::Lost) && attempt < ATTEMPTS {
                 attempt += 1;
                 continue;
@@ -55,6 +52,7 @@ macro_rules! retried {
         }
     }};
 }
+
 /// The connections to read from.
 #[derive(Clone, Debug)]
 pub enum Reader {
@@ -67,9 +65,6 @@ pub enum Reader {
 /// Connections that are kept out of Postgres's pool.
 #[derive(Clone, Debug)]
 pub struct Kept(Arc<Inner>);
-
-/// How often a statement that only reads is run at most, if its connection is lost.
-const ATTEMPTS: usize = 2;
 
 #[derive(Debug)]
 struct Inner {
@@ -291,7 +286,12 @@ macro_rules! run {
     }};
 }
 
-pub(super) fn query(statement: &Statement, values: Option<Values>) -> Query<'_, Postgres, SqlxValues> {
+/// A statement with its values, as sqlx runs it on either database.
+pub(super) fn query<DB>(statement: &Statement, values: Option<Values>) -> Query<'_, DB, SqlxValues>
+where
+    DB: sqlx::Database,
+    SqlxValues: IntoArguments<DB>,
+{
     let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));
     sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), values)
 }

@@ -8,11 +8,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::Values;
 use sea_orm::sqlx::pool::PoolConnection;
-use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Executor as _, Sqlite};
+use sea_orm::sqlx::{self, Connection as _, Executor as _, Sqlite};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, metric};
-use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -225,12 +223,6 @@ fn after_failure() -> sqlx::Error {
     sqlx::Error::Protocol("a statement of this transaction has failed: it can only be rolled back".to_owned())
 }
 
-/// A statement on SQLite.
-fn sqlite_query(statement: &Statement, values: Option<Values>) -> sqlx::query::Query<'_, Sqlite, SqlxValues> {
-    let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));
-    sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), values)
-}
-
 /// Runs a statement in one of sqlx's ways.
 macro_rules! run {
     ($transaction:expr, $statement:expr, $run:ident, $error:path, $answer:expr) => {{
@@ -243,7 +235,7 @@ macro_rules! run {
             Some(_) if failed.is_some() => Err(after_failure()),
             None => Err(sqlx::Error::WorkerCrashed),
             Some(Connection::Sqlite(connection, _)) => {
-                let asked = sqlite_query(&statement, values).$run(&mut **connection);
+                let asked = query(&statement, values).$run(&mut **connection);
                 within(asked).await.map($answer)
             }
             Some(Connection::Postgres(out)) => {

@@ -240,62 +240,55 @@ impl App {
         T: Send + 'static,
     {
         let app = self.clone();
-        let write = async move { app.write_to_its_end(name, is_repeatable, input, work).await };
+        let write = async move {
+            let input = (app.clock.clone(), input, work);
+            let (value, appended, after) = app
+                .database
+                .transact(
+                    name,
+                    is_repeatable,
+                    &input,
+                    |transaction, (clock, input, work)| {
+                        Box::pin(async move {
+                            let write = Write {
+                                transaction,
+                                now: clock.now(),
+                                clock,
+                                ending: Mutex::default(),
+                                after: Mutex::default(),
+                            };
+                            let value = work(&write, input).await?;
+                            let Write { ending, after, .. } = write;
+                            let ending = ending.into_inner().unwrap_or_else(PoisonError::into_inner);
+                            let after = after.into_inner().unwrap_or_else(PoisonError::into_inner);
+                            let appended = log::append(transaction, clock, ending).await?;
+                            Ok::<_, Error>((value, appended, after))
+                        })
+                    },
+                )
+                .await?;
+            app.committed(&appended, after);
+            Ok((value, appended))
+        };
         self.database.in_task(write).await
     }
 
-    async fn write_to_its_end<C, T>(
-        &self,
-        name: &'static str,
-        is_repeatable: bool,
-        input: C,
-        work: Work<C, T>,
-    ) -> Result<(T, Vec<Appended>), Error>
-    where
-        C: Send + Sync,
-        T: Send,
-    {
-        let input = (self.clock.clone(), input, work);
-        let (value, appended, after) = self
-            .database
-            .transact(
-                name,
-                is_repeatable,
-                &input,
-                |transaction, (clock, input, work)| {
-                    Box::pin(async move {
-                        let write = Write {
-                            transaction,
-                            now: clock.now(),
-                            clock,
-                            ending: Mutex::default(),
-                            after: Mutex::default(),
-                        };
-                        let value = work(&write, input).await?;
-                        let Write { ending, after, .. } = write;
-                        let ending = ending.into_inner().unwrap_or_else(PoisonError::into_inner);
-                        let after = after.into_inner().unwrap_or_else(PoisonError::into_inner);
-                        let appended = log::append(transaction, clock, ending).await?;
-                        Ok::<_, Error>((value, appended, after))
-                    })
-                },
-            )
-            .await?;
+    /// Does what follows from a write that is stored.
+    fn committed(&self, appended: &[Appended], after: Vec<AfterCommit>) {
         let mut counted = HashSet::new();
-        for one in &appended {
+        for one in appended {
             // In several streams it still happened once.
             if counted.insert(one.entry.event.id) {
                 self.telemetry.metrics.business.happened(one.entry.event.kind);
             }
         }
-        self.hub.publish(&appended);
-        for one in &appended {
+        self.hub.publish(appended);
+        for one in appended {
             self.bus.tell(Wake::Moved(one.stream, one.entry.seq));
         }
         for act in after {
             act(self);
         }
-        Ok((value, appended))
     }
 
     /// Wakes the subscribers of this process and of all others.

@@ -85,10 +85,7 @@ impl Hub {
             last,
             ..Known::default()
         };
-        if let Some(topic) = self.followed(stream) {
-            topic.announce(last);
-            topic.learn(news);
-        }
+        self.announce(stream, news);
     }
 
     /// Says that a feed was read up to `read`.
@@ -97,12 +94,12 @@ impl Hub {
             read,
             ..Known::default()
         };
-        self.learn(stream, news);
+        self.announce(stream, news);
     }
 
-    fn learn(&self, stream: Stream, news: Known) {
+    fn announce(&self, stream: Stream, news: Known) {
         if let Some(topic) = self.followed(stream) {
-            topic.learn(news);
+            topic.announce(news);
         }
     }
 

@@ -296,8 +296,20 @@ impl Topic {
     /// Takes note of something newer, and says whether it was news: of what others should have told. What
     /// was trimmed nobody tells.
     pub(super) fn learn(&self, news: Known) -> bool {
+        self.note(news, false)
+    }
+
+    /// A wake-up tells of something newer.
+    pub(super) fn announce(&self, news: Known) {
+        self.note(news, true);
+    }
+
+    fn note(&self, news: Known, is_announced: bool) -> bool {
         let (has_moved, is_news, changed) = {
             let mut state = self.state();
+            if is_announced {
+                state.told = state.told.max(news.last);
+            }
             let known = state.known;
             let next = Known {
                 last: known.last.max(news.last),
@@ -321,12 +333,6 @@ impl Topic {
             self.wake_or_prepare();
         }
         is_news
-    }
-
-    /// A wake-up tells that the stream has reached `last`.
-    pub(super) fn announce(&self, last: i64) {
-        let mut state = self.state();
-        state.told = state.told.max(last);
     }
 
     /// A comparison has found `last` before a wake-up told of it. That may still be on its way.
@@ -362,8 +368,7 @@ impl Topic {
                 state.ring.push(Arc::clone(entry));
             }
         }
-        self.announce(news.last);
-        self.learn(news);
+        self.announce(news);
     }
 
     /// The gate before the stream for a member, with what she may read now. All her subscriptions have one.
