@@ -3,13 +3,10 @@
 mod faults;
 mod lost;
 
-use std::sync::Arc;
-
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
-use crate::support::{Member, TestApp, server_of_databases};
+use crate::support::{Held, Member, TestApp, server_of_databases};
 
 /// A member of whom it was written that she was seen.
 async fn seen(app: &TestApp) -> Member {
@@ -20,9 +17,14 @@ async fn seen(app: &TestApp) -> Member {
 
 /// Asks for a new plant: the code of the error, if that was the answer.
 async fn plant(app: &TestApp, owner: &Member, name: &str) -> Option<String> {
+    plant_of(app, owner, json!({ "name": name })).await
+}
+
+/// The same, of any input.
+async fn plant_of(app: &TestApp, owner: &Member, input: Value) -> Option<String> {
     let query = "mutation($input: CreatePlantInput!) { createPlant(input: $input) { plant { id } userErrors { code } } }";
     let answer = app
-        .send(Some(&owner.token), query, json!({ "input": { "name": name } }))
+        .send(Some(&owner.token), query, json!({ "input": input }))
         .await;
     answer["errors"][0]["extensions"]["code"]
         .as_str()
@@ -55,48 +57,12 @@ async fn write(app: &TestApp, statements: &'static [&'static str]) -> Result<(),
         .await
 }
 
-/// Holds whatever lock keeps others from adding plants, until it is told to let go.
-struct Held {
-    release: Arc<Notify>,
-    holding: tokio::task::JoinHandle<Result<(), DbErr>>,
-}
-
-impl Held {
-    async fn by(app: &TestApp) -> Self {
-        let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let input = (Arc::clone(&held), Arc::clone(&release));
-        let database = app.app.database.clone();
-        let holding = app.app.tasks.spawn(async move {
-            database
-                .write_transaction("hold", input, |transaction, (held, release)| {
-                    Box::pin(async move {
-                        if transaction.get_database_backend() == DbBackend::Postgres {
-                            let lock = "LOCK TABLE plants IN EXCLUSIVE MODE";
-                            transaction.execute_unprepared(lock).await?;
-                        }
-                        held.notify_one();
-                        release.notified().await;
-                        Ok::<_, DbErr>(())
-                    })
-                })
-                .await
-        });
-        held.notified().await;
-        Self { release, holding }
-    }
-
-    async fn let_go(self) {
-        self.release.notify_one();
-        self.holding.await.unwrap().unwrap();
-    }
-}
-
 #[tokio::test]
 async fn a_mutation_whose_caller_has_left_is_carried_out_to_its_end() {
     let app = TestApp::start().await;
     let olga = seen(&app).await;
     let before = app.metrics().await.value(CREATIONS);
-    let held = Held::by(&app).await;
+    let held = Held::on(&app, "plants").await;
     for name in ["Fern", "Fig", "Yucca"] {
         let body = json!({ "query": format!(
             "mutation {{ createPlant(input: {{ name: \"{name}\" }}) {{ userErrors {{ code }} }} }}"
@@ -149,7 +115,7 @@ async fn open_transactions(app: &TestApp) -> i64 {
 async fn who_is_out_of_time_is_told_that_it_may_be_stored_and_it_is_whole() {
     let app = TestApp::start_with(&[("LIMIT_OPERATION_SECONDS", "1")]).await;
     let olga = seen(&app).await;
-    let held = Held::by(&app).await;
+    let held = Held::on(&app, "plants").await;
     let code = plant(&app, &olga, "Fern").await.unwrap();
     assert!(["TIMED_OUT", "LIMIT_EXCEEDED"].contains(&code.as_str()), "{code}");
     held.let_go().await;

@@ -1,16 +1,13 @@
 //! Health, and stopping well.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use plant_care::entity::heartbeat;
 use reqwest::{Method, StatusCode};
-use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _};
+use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Story, TestApp, until};
+use crate::support::{Held, Story, TestApp, until};
 
 async fn ask(app: &TestApp, path: &str) -> (StatusCode, Value) {
     let response = app.request(Method::GET, path).send().await.unwrap();
@@ -130,25 +127,7 @@ async fn readiness_stores_something_where_nothing_was_stored_for_a_second() {
 #[tokio::test]
 async fn a_server_that_only_waits_is_ready_until_nothing_was_stored_for_ten_seconds() {
     let app = TestApp::start().await;
-    let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let input = (Arc::clone(&held), Arc::clone(&release));
-    let database = app.app.database.clone();
-    let holding = app.app.tasks.spawn(async move {
-        database
-            .write_transaction("hold", input, |transaction, (held, release)| {
-                Box::pin(async move {
-                    if transaction.get_database_backend() == DbBackend::Postgres {
-                        let lock = "LOCK TABLE heartbeats, stream_tickets IN EXCLUSIVE MODE";
-                        transaction.execute_unprepared(lock).await?;
-                    }
-                    held.notify_one();
-                    release.notified().await;
-                    Ok::<_, DbErr>(())
-                })
-            })
-            .await
-    });
-    held.notified().await;
+    let held = Held::on(&app, "heartbeats, stream_tickets").await;
     app.app.clock.advance(TimeDelta::seconds(2));
     let (status, ready) = ask(&app, "/health/ready").await;
     assert_eq!(
@@ -161,7 +140,6 @@ async fn a_server_that_only_waits_is_ready_until_nothing_was_stored_for_ten_seco
         ["slow", "locked", "no free connection"].contains(&waiting.as_str().unwrap()),
         "{waiting}"
     );
-    release.notify_one();
-    holding.await.unwrap().unwrap();
+    held.let_go().await;
     assert_eq!(ask(&app, "/health/ready").await.0, StatusCode::OK);
 }

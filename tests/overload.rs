@@ -244,23 +244,15 @@ async fn right_passwords_of_callers_who_hang_up_lock_nobody_out_and_wrong_ones_c
         app.until_metric(&waiting("passwords"), |count| count == 0).await;
         app.until_metric(&served("passwords"), |count| count == 0).await;
     };
+    let log_in = async || -> Value {
+        let answer = login(&app, &olga, PASSWORD).send().await.unwrap();
+        answer.json().await.unwrap()
+    };
     hang_up(25, PASSWORD).await;
-    let answer: Value = login(&app, &olga, PASSWORD)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let answer = log_in().await;
     assert_eq!(answer["data"]["login"]["userErrors"], json!([]), "{answer}");
     hang_up(4, "wrong horse battery").await;
-    let answer: Value = login(&app, &olga, PASSWORD)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let answer = log_in().await;
     assert_eq!(
         answer["errors"][0]["extensions"]["limit"], "LOGINS_PER_ACCOUNT",
         "{answer}"

@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 use plant_care::database::fault::StorageFault;
 use sea_orm::DbBackend;
+use serde_json::json;
 
-use super::{assert_stores, plant, plants, readiness, write};
+use super::{assert_stores, plant, plant_of, plants, readiness, write};
 use crate::support::{Logs, TestApp, server_of_databases};
 
 #[tokio::test]
@@ -24,7 +25,8 @@ async fn what_is_acknowledged_after_a_full_disk_is_stored() {
         let mut name = 0;
         while refused == 0 && name < 200 {
             name += 1;
-            let code = fat_plant(&app, &olga).await;
+            let fat = json!({ "name": "fat", "instructions": "x".repeat(2000) });
+            let code = plant_of(&app, &olga, fat).await;
             refused += usize::from(code.is_some());
             if let Some(code) = code {
                 assert_eq!(code, "SERVER_BUSY");
@@ -43,18 +45,6 @@ async fn what_is_acknowledged_after_a_full_disk_is_stored() {
         app.sql("DELETE FROM plants WHERE name = 'fat'").await;
     }
     assert_stores(app, &olga, &["before", "first", "second"]).await;
-}
-
-/// A plant that takes more than a page.
-async fn fat_plant(app: &TestApp, owner: &crate::support::Member) -> Option<String> {
-    let query = "mutation($input: CreatePlantInput!) { createPlant(input: $input) { userErrors { code } } }";
-    let input = serde_json::json!({ "name": "fat", "instructions": "x".repeat(2000) });
-    let answer = app
-        .send(Some(&owner.token), query, serde_json::json!({ "input": input }))
-        .await;
-    answer["errors"][0]["extensions"]["code"]
-        .as_str()
-        .map(str::to_owned)
 }
 
 #[tokio::test]

@@ -1,26 +1,22 @@
 //! Connections to Postgres that are cut.
 
-use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 use serde_json::json;
 
 use super::{assert_stores, plant, plants};
 use crate::support::{TestApp, error_code, server_of_databases};
 
+/// Another connection to the server's database.
+async fn other(app: &TestApp) -> DatabaseConnection {
+    let url = app.app.config.database_url.0.as_str();
+    sea_orm::Database::connect(url).await.unwrap()
+}
+
 /// Ends every session of the server's database but the one that asks.
 async fn cut(app: &TestApp) {
-    let server = server_of_databases().unwrap();
-    let name = app
-        .app
-        .config
-        .database_url
-        .0
-        .rsplit_once('/')
-        .unwrap()
-        .1
-        .to_owned();
-    let other = sea_orm::Database::connect(server).await.unwrap();
-    let sql =
-        format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
+    let other = other(app).await;
+    let sql = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
     let statement = Statement::from_string(DbBackend::Postgres, sql);
     other.query_all_raw(statement).await.unwrap();
     other.close().await.unwrap();
@@ -50,24 +46,12 @@ async fn a_lost_connection_is_nobodys_error_where_nothing_was_written() {
 
 #[tokio::test]
 async fn a_statement_that_hangs_is_the_databases_fault() {
-    let Some(server) = server_of_databases() else {
+    if server_of_databases().is_none() {
         return;
-    };
+    }
     let app = TestApp::start().await;
     let olga = app.member("Olga").await;
-    let name = app
-        .app
-        .config
-        .database_url
-        .0
-        .rsplit_once('/')
-        .unwrap()
-        .1
-        .to_owned();
-    let (server, _) = server.rsplit_once('/').unwrap();
-    let other = sea_orm::Database::connect(format!("{server}/{name}"))
-        .await
-        .unwrap();
+    let other = other(&app).await;
     let other = other.get_postgres_connection_pool();
     let mut other = other.acquire().await.unwrap();
     let run = |sql: &'static str| sea_orm::sqlx::raw_sql(sql);

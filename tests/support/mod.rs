@@ -4,6 +4,7 @@ pub(crate) mod bulk;
 pub(crate) mod collector;
 pub(crate) mod dice;
 pub(crate) mod events;
+mod held;
 pub(crate) mod logs;
 pub(crate) mod nats;
 pub(crate) mod raw;
@@ -28,6 +29,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 pub(crate) use self::dice::Dice;
+pub(crate) use self::held::Held;
 pub(crate) use self::logs::Logs;
 pub(crate) use self::nats::Nats;
 pub(crate) use self::raw::Raw;

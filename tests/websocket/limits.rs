@@ -1,13 +1,9 @@
 //! How many connections and subscriptions there may be.
 
-use std::sync::Arc;
-
-use sea_orm::{ConnectionTrait as _, DbBackend, DbErr};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::support::{Socket, TestApp, error_code, until};
+use crate::support::{Held, Socket, TestApp, error_code, until};
 
 const FEED: &str = "subscription { myFeed { __typename } }";
 
@@ -109,49 +105,28 @@ async fn what_a_client_has_left_counts_until_it_is_done() {
     let app = TestApp::start_with(&[("LIMIT_SUBSCRIPTIONS_PER_CONNECTION", "2")]).await;
     let member = app.member("Olga").await;
     let mut socket = app.socket(&member).await;
-    let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     // Nobody else writes meanwhile.
-    let input = (Arc::clone(&held), Arc::clone(&release));
-    let holding = app
-        .app
-        .database
-        .write_transaction("hold", input, |transaction, (held, release)| {
-            Box::pin(async move {
-                if transaction.get_database_backend() == DbBackend::Postgres {
-                    let lock = "LOCK TABLE plants IN EXCLUSIVE MODE";
-                    transaction.execute_unprepared(lock).await?;
-                }
-                held.notify_one();
-                release.notified().await;
-                Ok::<_, DbErr>(())
-            })
-        });
-    let leaving = async {
-        held.notified().await;
-        for name in ["Fern", "Fig"] {
-            let mutation = format!(
-                "mutation {{ createPlant(input: {{ name: \"{name}\" }}) {{ userErrors {{ code }} }} }}"
-            );
-            socket.subscribe(name, &mutation, json!({})).await;
-            complete(&mut socket, name).await;
-        }
-        let told = exceeded(&mut socket).await;
-        assert_eq!(told, json!(["SUBSCRIPTIONS_PER_CONNECTION", 3, 2]));
-        release.notify_one();
-        // Once both are done there is room again.
-        loop {
-            socket
-                .subscribe("1", "{ viewer { plants { totalCount } } }", json!({}))
-                .await;
-            let message = socket.message().await;
-            if message["type"] == "next" {
-                assert_eq!(socket.message().await["type"], "complete");
-                if message["payload"]["data"]["viewer"]["plants"]["totalCount"] == 2 {
-                    return;
-                }
+    let held = Held::on(&app, "plants").await;
+    for name in ["Fern", "Fig"] {
+        let mutation =
+            format!("mutation {{ createPlant(input: {{ name: \"{name}\" }}) {{ userErrors {{ code }} }} }}");
+        socket.subscribe(name, &mutation, json!({})).await;
+        complete(&mut socket, name).await;
+    }
+    let told = exceeded(&mut socket).await;
+    assert_eq!(told, json!(["SUBSCRIPTIONS_PER_CONNECTION", 3, 2]));
+    held.let_go().await;
+    // Once both are done there is room again.
+    loop {
+        socket
+            .subscribe("1", "{ viewer { plants { totalCount } } }", json!({}))
+            .await;
+        let message = socket.message().await;
+        if message["type"] == "next" {
+            assert_eq!(socket.message().await["type"], "complete");
+            if message["payload"]["data"]["viewer"]["plants"]["totalCount"] == 2 {
+                return;
             }
         }
-    };
-    let (held, ()) = tokio::join!(holding, leaving);
-    held.unwrap();
+    }
 }
