@@ -36,10 +36,10 @@ pub struct Options {
     #[arg(long, default_value_t = 5_000)]
     mutations: usize,
     /// Of these, at the same time.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 4)]
     at_once: usize,
-    /// Microseconds after which a client hangs up, at most.
-    #[arg(long, default_value_t = 3_000)]
+    /// Microseconds after which a client hangs up, at most: so many that the database is at work then.
+    #[arg(long, default_value_t = 8_000)]
     within: u64,
 }
 
