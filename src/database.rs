@@ -2,6 +2,7 @@
 
 pub mod fault;
 mod file;
+pub mod reach;
 pub mod reader;
 pub mod schema;
 pub mod storage;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use opentelemetry::context::FutureExt as _;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, DatabaseConnection, DbBackend, DbErr, metric};
 use tokio_util::task::TaskTracker;
@@ -134,15 +136,16 @@ impl Database {
             telemetry,
         };
         let most = config.database_max_connections;
-        let url = &config.database_url.0;
-        let (reader, writer) = if let Some(path) = config.sqlite_file() {
+        let (reader, writer) = if let Some(postgres) = config.postgres() {
+            let kept = Kept::new(open_postgres(postgres, most, &observed).await?, &observed);
+            (Reader::Postgres(kept.clone()), Writer::Postgres(kept))
+        } else {
+            let url = &config.database_url.0;
+            let path = config.sqlite_file().unwrap_or_default();
             let file = Arc::new(DatabaseFile::at(&path));
             let pool = open_sqlite(url, 1, &file, &observed).await?;
             let reader = Reader::Sqlite(open_sqlite(url, most - 1, &file, &observed).await?);
             (reader, Writer::Sqlite { pool, file })
-        } else {
-            let kept = Kept::new(open_postgres(url, most, &observed).await?, &observed);
-            (Reader::Postgres(kept.clone()), Writer::Postgres(kept))
         };
         Ok(Self {
             reader,
@@ -396,16 +399,17 @@ async fn open_sqlite(
 }
 
 async fn open_postgres(
-    url: &str,
+    known: PgConnectOptions,
     connections: u32,
     observed: &Observed,
 ) -> Result<DatabaseConnection, DbErr> {
-    let mut options = options(url, connections);
+    // The address stays with us: SeaORM would have it in a span, with the password.
+    let mut options = options("postgres://database", connections);
     options
         // Asking a connection whether it is there takes a round trip.
         .test_before_acquire_if_idle_for(TRUSTED_FOR)
-        .map_sqlx_postgres_opts(|postgres| {
-            postgres.options([
+        .map_sqlx_postgres_opts(move |_| {
+            known.clone().options([
                 ("statement_timeout", STATEMENT_TIMEOUT),
                 ("idle_in_transaction_session_timeout", ABANDONED_AFTER),
             ])

@@ -4,6 +4,8 @@
 mod program;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod secrets;
 
 use plant_care::client::Client;
 use plant_care::entity::UserId;

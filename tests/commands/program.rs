@@ -65,6 +65,11 @@ impl Program {
         std::fs::write(self.folder.join(name), text).unwrap();
     }
 
+    /// The path of a file in the program's folder.
+    pub(super) fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plant-care"));
         command
