@@ -66,4 +66,6 @@ mod support;
 #[cfg(test)]
 mod telemetry;
 #[cfg(test)]
+mod text;
+#[cfg(test)]
 mod websocket;
