@@ -57,7 +57,9 @@ pub struct App {
     pub throttle: Throttle,
     /// Every task that the process started; it waits for them when it stops.
     pub tasks: TaskTracker,
-    /// Set when the process begins to stop: nobody new is let in.
+    /// Set when the process is told to stop: it still serves for `DRAIN_DELAY_SECONDS`, and says that it is no longer ready.
+    pub leaving: CancellationToken,
+    /// Set when it begins to stop: nobody new is let in.
     pub stop: CancellationToken,
     /// Set when all connections are closed, and what served them may end.
     pub halt: CancellationToken,
@@ -130,6 +132,7 @@ impl App {
             compare,
             hashing: Arc::new(Semaphore::new(cores)),
             tasks,
+            leaving: CancellationToken::new(),
             stop,
             halt,
         })

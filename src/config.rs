@@ -5,6 +5,7 @@
 
 mod limits;
 pub mod manifest;
+mod networks;
 pub(crate) mod observability;
 mod reader;
 
@@ -19,8 +20,9 @@ use axum::http::HeaderName;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-pub use self::limits::Limits;
+pub use self::limits::{Limits, whole_seconds};
 use self::manifest::Manifest;
+pub use self::networks::Networks;
 pub use self::observability::{Observability, Sampling};
 use self::reader::{
     Reader, bus_url, check_database_url, check_log_filter, default_database_url, mask_password, minutes,
@@ -56,11 +58,15 @@ pub struct Config {
     pub introspection: bool,
     /// `ACCESS_TOKEN_MINUTES`: how long an access token is good for.
     pub access_token_life: Duration,
+    /// `DRAIN_DELAY_SECONDS`: how long it is still served after SIGTERM, so that whoever sends clients here hears of it.
+    pub drain_delay: Duration,
     /// `DRAIN_SECONDS`: how long open work may take to finish after SIGTERM.
     pub drain: Duration,
     /// `CLIENT_ADDRESS_HEADER`: the header in which a proxy names its client's address; `None`: nobody is
     /// believed, and the client is the one who is connected.
     pub client_address_header: Option<HeaderName>,
+    /// `TRUSTED_PROXIES`: the networks whose members may name their clients in that header.
+    pub trusted_proxies: Networks,
     /// `TRUSTED_DOCUMENTS`: the documents that may be sent by their id; in production, the only ones that run.
     pub trusted_documents: Option<Arc<Manifest>>,
     /// What is observed, and where it goes.
@@ -206,8 +212,15 @@ impl Config {
                 1..=1440,
                 "1 to 1440 minutes",
             )?),
+            drain_delay: seconds(reader.within(
+                "DRAIN_DELAY_SECONDS",
+                if development { 0 } else { 3 },
+                0..=600,
+                "0 to 600 seconds",
+            )?),
             drain: seconds(reader.within("DRAIN_SECONDS", 8, 0..=600, "0 to 600 seconds")?),
             client_address_header: reader.header("CLIENT_ADDRESS_HEADER")?,
+            trusted_proxies: reader.networks("TRUSTED_PROXIES")?,
             trusted_documents: reader.manifest("TRUSTED_DOCUMENTS")?,
             observability: Observability::read(&reader, environment)?,
             limits: Limits::read(&reader)?,
@@ -278,6 +291,8 @@ impl Config {
                     .as_ref()
                     .map_or_else(String::new, |manifest| manifest.path().display().to_string()),
             ),
+            ("TRUSTED_PROXIES", self.trusted_proxies.to_string()),
+            ("DRAIN_DELAY_SECONDS", self.drain_delay.as_secs().to_string()),
             ("DRAIN_SECONDS", self.drain.as_secs().to_string()),
             ("LOG_FORMAT", format!("{:?}", self.log_format).to_lowercase()),
             ("RUST_LOG", self.log_filter.clone()),
@@ -344,6 +359,7 @@ mod tests {
         assert!(complaint(&[("ALLOWED_ORIGINS", "nowhere")]).starts_with("ALLOWED_ORIGINS=nowhere"));
         assert!(complaint(&[("RUST_LOG", "a=b=c")]).starts_with("RUST_LOG=a=b=c"));
         assert!(complaint(&[("CLIENT_ADDRESS_HEADER", "x forwarded")]).starts_with("CLIENT_ADDRESS_HEADER="));
+        assert!(complaint(&[("TRUSTED_PROXIES", "10.0.0.0/33")]).starts_with("TRUSTED_PROXIES=10.0.0.0/33 "));
         assert!(complaint(&[("LIMIT_LOGINS_PER_ACCOUNT", "0")]).starts_with("LIMIT_LOGINS_PER_ACCOUNT=0"));
     }
 

@@ -38,7 +38,7 @@ pub(super) async fn run(migrate: bool) -> Result<(), CliError> {
 fn stop_on_signals(app: &App) -> Result<(), CliError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = app.stop.clone();
+    let leaving = app.leaving.clone();
     // Not one of the tracked tasks: those are waited for.
     #[expect(
         clippy::disallowed_methods,
@@ -50,12 +50,12 @@ fn stop_on_signals(app: &App) -> Result<(), CliError> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            if stop.is_cancelled() {
+            if leaving.is_cancelled() {
                 tracing::warn!("ended at once: a second signal came");
                 std::process::exit(130);
             }
             tracing::info!("stopping: open work may finish");
-            stop.cancel();
+            leaving.cancel();
         }
     });
     Ok(())

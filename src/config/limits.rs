@@ -38,6 +38,16 @@ pub struct Limits {
     pub requests_in_flight: usize,
     /// `LIMIT_CONNECTIONS`: connections of subscribers that are open in one process.
     pub connections: usize,
+    /// `LIMIT_CONNECTIONS_PER_ADDRESS`: connections of one address, of whatever kind; an IPv6 network of 64 bits is one.
+    pub connections_per_address: usize,
+    /// `LIMIT_ANONYMOUS_SOCKETS`: connections of subscribers of whom it is not known who they are.
+    pub anonymous_sockets: usize,
+    /// `LIMIT_HEAD_SECONDS`: how long a client may take to say what it wants.
+    pub head: Duration,
+    /// `LIMIT_BODY_BYTES_PER_SECOND`: how much of a body has to come, and of an answer has to be taken, each second.
+    pub body_bytes_per_second: usize,
+    /// `LIMIT_IDLE_SECONDS`: how long a connection is kept over which nothing is asked.
+    pub idle: Duration,
     /// `LIMIT_SUBSCRIPTIONS_PER_CONNECTION`: operations that run over one connection at the same time.
     pub subscriptions_per_connection: usize,
     /// `LIMIT_SUBSCRIPTIONS_PER_USER`: subscriptions of one member in one process, over all her connections.
@@ -71,6 +81,11 @@ impl Default for Limits {
             websocket_message_bytes: 64 * 1024,
             requests_in_flight: 256,
             connections: 10_000,
+            connections_per_address: 200,
+            anonymous_sockets: 1_000,
+            head: Duration::from_secs(10),
+            body_bytes_per_second: 1024,
+            idle: Duration::from_secs(75),
             subscriptions_per_connection: 100,
             subscriptions_per_user: 200,
             logins_per_account: 20,
@@ -87,6 +102,10 @@ impl Limits {
         const COUNT: &str = "a number from 1 to 1000000";
         let bytes = |variable, default| reader.within(variable, default, 1024..=64 * 1024 * 1024, BYTES);
         let count = |variable, default| reader.within(variable, default, 1..=1_000_000, COUNT);
+        let time = |variable, default: Duration| {
+            let number = reader.within(variable, default.as_secs(), 1..=600, "1 to 600 seconds");
+            number.map(seconds)
+        };
         let usual = Self::default();
         Ok(Self {
             body_bytes: bytes("LIMIT_BODY_BYTES", usual.body_bytes)?,
@@ -100,15 +119,15 @@ impl Limits {
             root_fields: count("LIMIT_ROOT_FIELDS", usual.root_fields)?,
             cost: count("LIMIT_COST", usual.cost)?,
             page_size: count("LIMIT_PAGE_SIZE", usual.page_size)?,
-            operation: seconds(reader.within(
-                "LIMIT_OPERATION_SECONDS",
-                usual.operation.as_secs(),
-                1..=600,
-                "1 to 600 seconds",
-            )?),
+            operation: time("LIMIT_OPERATION_SECONDS", usual.operation)?,
             websocket_message_bytes: bytes("LIMIT_WEBSOCKET_MESSAGE_BYTES", usual.websocket_message_bytes)?,
             requests_in_flight: count("LIMIT_REQUESTS_IN_FLIGHT", usual.requests_in_flight)?,
             connections: count("LIMIT_CONNECTIONS", usual.connections)?,
+            connections_per_address: count("LIMIT_CONNECTIONS_PER_ADDRESS", usual.connections_per_address)?,
+            anonymous_sockets: count("LIMIT_ANONYMOUS_SOCKETS", usual.anonymous_sockets)?,
+            head: time("LIMIT_HEAD_SECONDS", usual.head)?,
+            body_bytes_per_second: count("LIMIT_BODY_BYTES_PER_SECOND", usual.body_bytes_per_second)?,
+            idle: time("LIMIT_IDLE_SECONDS", usual.idle)?,
             subscriptions_per_connection: count(
                 "LIMIT_SUBSCRIPTIONS_PER_CONNECTION",
                 usual.subscriptions_per_connection,
@@ -128,7 +147,7 @@ impl Limits {
     }
 
     /// Every limit by its variable, times in seconds.
-    pub(super) fn table(&self) -> [(&'static str, usize); 21] {
+    pub(super) fn table(&self) -> [(&'static str, usize); 26] {
         [
             ("LIMIT_BODY_BYTES", self.body_bytes),
             ("LIMIT_DOCUMENT_BYTES", self.document_bytes),
@@ -141,10 +160,15 @@ impl Limits {
             ("LIMIT_ROOT_FIELDS", self.root_fields),
             ("LIMIT_COST", self.cost),
             ("LIMIT_PAGE_SIZE", self.page_size),
-            ("LIMIT_OPERATION_SECONDS", self.operation_seconds()),
+            ("LIMIT_OPERATION_SECONDS", whole_seconds(self.operation)),
             ("LIMIT_WEBSOCKET_MESSAGE_BYTES", self.websocket_message_bytes),
             ("LIMIT_REQUESTS_IN_FLIGHT", self.requests_in_flight),
             ("LIMIT_CONNECTIONS", self.connections),
+            ("LIMIT_CONNECTIONS_PER_ADDRESS", self.connections_per_address),
+            ("LIMIT_ANONYMOUS_SOCKETS", self.anonymous_sockets),
+            ("LIMIT_HEAD_SECONDS", whole_seconds(self.head)),
+            ("LIMIT_BODY_BYTES_PER_SECOND", self.body_bytes_per_second),
+            ("LIMIT_IDLE_SECONDS", whole_seconds(self.idle)),
             (
                 "LIMIT_SUBSCRIPTIONS_PER_CONNECTION",
                 self.subscriptions_per_connection,
@@ -159,6 +183,11 @@ impl Limits {
 
     /// [`operation`](Self::operation) in seconds.
     pub fn operation_seconds(&self) -> usize {
-        usize::try_from(self.operation.as_secs()).unwrap_or(usize::MAX)
+        whole_seconds(self.operation)
     }
+}
+
+/// A time as the variables have it.
+pub fn whole_seconds(time: Duration) -> usize {
+    usize::try_from(time.as_secs()).unwrap_or(usize::MAX)
 }

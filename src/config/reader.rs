@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
 use super::manifest::Manifest;
+use super::networks::Networks;
 use super::{ConfigError, Secret, Source};
 
 /// Reads variables one by one; each says what it takes.
@@ -147,6 +148,14 @@ impl Reader<'_> {
                 takes: "a header's name such as X-Forwarded-For",
             }),
         }
+    }
+
+    pub(super) fn networks(&self, variable: &'static str) -> Result<Networks, ConfigError> {
+        self.parse(
+            variable,
+            Networks::private(),
+            "networks such as 10.0.0.0/8,2001:db8::1, separated by commas",
+        )
     }
 
     pub(super) fn manifest(&self, variable: &'static str) -> Result<Option<Arc<Manifest>>, ConfigError> {

@@ -4,7 +4,7 @@ use async_graphql::{Context, Object, SimpleObject};
 
 use super::lexical::NESTING;
 use super::scope::app;
-use crate::config::Limits;
+use crate::config::{Limits, whole_seconds};
 
 /// How much may be asked for. What exceeds a limit is refused with `LIMIT_EXCEEDED`; `extensions.limit` is then
 /// the limit's name here, in capitals: `BODY_BYTES` for `bodyBytes`.
@@ -44,6 +44,17 @@ pub struct ServiceLimits {
     requests_in_flight: usize,
     /// Connections of subscribers that one server process has open at the same time.
     connections: usize,
+    /// Connections that one address has open to one server process at the same time, of whatever kind; of IPv6 a network of
+    /// 64 bits counts as one address.
+    connections_per_address: usize,
+    /// Connections of subscribers of whom it is not known who they are, which one server process has open at the same time.
+    anonymous_sockets: usize,
+    /// Seconds that a client may take to say what it wants, from its first byte to the end of a request's headers.
+    head_seconds: usize,
+    /// Bytes of a request's body that have to come each second, and of an answer that have to be taken.
+    body_bytes_per_second: usize,
+    /// Seconds that a connection is kept over which nothing is asked.
+    idle_seconds: usize,
     /// Operations that run over one connection at the same time.
     subscriptions_per_connection: usize,
     /// Subscriptions of one member that run in one server process at the same time, over all her connections.
@@ -74,10 +85,15 @@ impl From<&Limits> for ServiceLimits {
             root_fields: limits.root_fields,
             cost: limits.cost,
             page_size: limits.page_size,
-            operation_seconds: limits.operation_seconds(),
+            operation_seconds: whole_seconds(limits.operation),
             websocket_message_bytes: limits.websocket_message_bytes,
             requests_in_flight: limits.requests_in_flight,
             connections: limits.connections,
+            connections_per_address: limits.connections_per_address,
+            anonymous_sockets: limits.anonymous_sockets,
+            head_seconds: whole_seconds(limits.head),
+            body_bytes_per_second: limits.body_bytes_per_second,
+            idle_seconds: whole_seconds(limits.idle),
             subscriptions_per_connection: limits.subscriptions_per_connection,
             subscriptions_per_user: limits.subscriptions_per_user,
             logins_per_account: limits.logins_per_account,

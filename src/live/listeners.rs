@@ -1,6 +1,6 @@
 //! Who is listening: the open connections of this process, counted and by member.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,8 @@ pub struct Listeners {
 #[derive(Debug, Default)]
 struct Inner {
     connections: HashMap<usize, Weak<Mailbox>>,
+    /// Those of the connections of whom it is not known who they are, the oldest first.
+    anonymous: BTreeSet<usize>,
     members: HashMap<UserId, Listening>,
     joined: usize,
 }
@@ -30,23 +32,59 @@ struct Listening {
     subscriptions: usize,
 }
 
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    /// Of members.
+    pub members: usize,
+    /// Of whom it is not known who they are.
+    pub anonymous: usize,
+}
+
+/// There is no place left for a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Inner {
+    fn of_members(&self) -> usize {
+        self.connections.len() - self.anonymous.len()
+    }
+}
+
 impl Listeners {
-    /// Counts a connection in, unless there are `maximum` already. It is counted out when the answer is
-    /// dropped.
-    pub fn connect(self: &Arc<Self>, mailbox: &Arc<Mailbox>, maximum: usize) -> Option<Connection> {
+    /// Counts a connection in of which it is not known yet whose it is, unless members have no place left. It is counted
+    /// out when the answer is dropped. Where there are as many of them already as there may be, the oldest has to go, and
+    /// that is said: a member says who she is at once, so nobody can keep her out by coming before her.
+    pub fn connect(
+        self: &Arc<Self>,
+        mailbox: &Arc<Mailbox>,
+        places: Places,
+    ) -> Result<(Connection, bool), Full> {
         let mut inner = self.lock();
-        if inner.connections.len() >= maximum {
-            return None;
+        if inner.of_members() >= places.members {
+            return Err(Full);
         }
+        let oldest = if inner.anonymous.len() >= places.anonymous {
+            inner.anonymous.pop_first()
+        } else {
+            None
+        };
+        let displaced = oldest.and_then(|oldest| inner.connections.remove(&oldest));
         inner.joined += 1;
         let number = inner.joined;
         inner.connections.insert(number, Arc::downgrade(mailbox));
+        inner.anonymous.insert(number);
         drop(inner);
-        Some(Connection {
+        let is_displaced = displaced.is_some();
+        if let Some(mailbox) = displaced.and_then(|mailbox| mailbox.upgrade()) {
+            mailbox.end(Ending::Displaced);
+        }
+        let connection = Connection {
             listeners: Arc::clone(self),
             number,
             _open: self.open.token(),
-        })
+        };
+        Ok((connection, is_displaced))
     }
 
     /// Has a connection end with a member's session. Say so before the session is checked: whatever ends
@@ -131,9 +169,25 @@ pub struct Connection {
     _open: TaskTrackerToken,
 }
 
+impl Connection {
+    /// It is a member's: it takes one of the members' places, if there is one left, and leaves its own to another.
+    pub fn is_members(&self, places: Places) -> Result<(), Full> {
+        let mut inner = self.listeners.lock();
+        if inner.anonymous.contains(&self.number) {
+            if inner.of_members() >= places.members {
+                return Err(Full);
+            }
+            inner.anonymous.remove(&self.number);
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.listeners.lock().connections.remove(&self.number);
+        let mut inner = self.listeners.lock();
+        inner.connections.remove(&self.number);
+        inner.anonymous.remove(&self.number);
     }
 }
 

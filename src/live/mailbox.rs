@@ -32,6 +32,8 @@ pub enum Ending {
     Drained = 1,
     /// Its session is no longer what it was: logged out, suspended, another role.
     SessionEnded = 2,
+    /// Another has its place.
+    Displaced = 3,
 }
 
 impl Mailbox {
@@ -102,7 +104,8 @@ impl Mailbox {
         match self.ending.load(Ordering::Acquire) {
             0 => None,
             1 => Some(Ending::Drained),
-            _ => Some(Ending::SessionEnded),
+            2 => Some(Ending::SessionEnded),
+            _ => Some(Ending::Displaced),
         }
     }
 

@@ -21,14 +21,20 @@ impl FromRequestParts<Api> for ClientAddress {
         let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         // All who come without one count as one.
         let connected = connected.map_or(Ipv6Addr::UNSPECIFIED.into(), |connected| connected.0.ip());
-        let named = named(&api.app().config, &parts.headers);
-        Ok(Self(named.unwrap_or(connected)))
+        let config = &api.app().config;
+        let named = speaks_for_others(config, connected).then(|| named(config, &parts.headers));
+        Ok(Self(named.flatten().unwrap_or(connected)))
     }
+}
+
+/// Whether one who is connected from an address is believed about whose requests are.
+pub(super) fn speaks_for_others(config: &Config, address: IpAddr) -> bool {
+    config.client_address_header.is_some() && config.trusted_proxies.contains(address)
 }
 
 /// Whom the header of `CLIENT_ADDRESS_HEADER` names: last, because a proxy adds its client at the end and
 /// what stands before was said by the client.
-fn named(config: &Config, headers: &HeaderMap) -> Option<IpAddr> {
+pub(super) fn named(config: &Config, headers: &HeaderMap) -> Option<IpAddr> {
     let header = config.client_address_header.as_ref()?;
     let line = headers.get_all(header).iter().next_back()?.to_str().ok()?;
     let last = line.rsplit(',').next()?.trim();

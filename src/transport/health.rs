@@ -108,7 +108,7 @@ pub async fn check(app: &App) -> Checks {
         } else {
             Check::Strained("polling the database")
         },
-        process: if app.stop.is_cancelled() {
+        process: if app.leaving.is_cancelled() || app.stop.is_cancelled() {
             Check::Bad("draining")
         } else {
             Check::Good

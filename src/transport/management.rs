@@ -1,7 +1,6 @@
 //! The management listener: what only operators may see. It has an address of its own, so that it is never
 //! public.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +9,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, put};
 use axum::{Json, Router};
+use prometheus_client::metrics::gauge::Gauge;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
+use super::health;
+use super::listener::{self, Accepting, Doors, House, Reserve};
 use super::server::ServeError;
-use super::{health, listener};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::census;
@@ -26,6 +27,10 @@ use crate::telemetry::outage::Outage;
 
 /// For how long what was read from the database is shown again.
 const FRESH: Duration = Duration::from_secs(1);
+/// Operators who are connected at once.
+const CONNECTIONS: usize = 64;
+/// Of them, so many are answered when the process has no descriptors left.
+const SPARES: usize = 4;
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// Listens on the management address, if anything is observed.
@@ -42,13 +47,18 @@ pub fn listen(config: &Config) -> Result<Option<TcpListener>, ServeError> {
 
 /// Answers operators until the process has stopped.
 pub fn serve(app: &App, listener: TcpListener, log_level: LogLevel) {
-    let router = router(app.clone(), log_level).into_make_service_with_connect_info::<SocketAddr>();
+    let router = router(app.clone(), log_level);
+    // Of its own, so that it is answered also when the public listener is full. What it lets in is not counted there.
+    let house = House {
+        clock: app.clock.clone(),
+        config: Arc::clone(&app.config),
+        doors: Doors::new(CONNECTIONS, CONNECTIONS, true, Gauge::default()),
+        metrics: app.telemetry.metrics.connections.clone(),
+    };
     let halt = app.halt.clone();
     app.tasks.spawn(async move {
-        let serving = axum::serve(listener, router).with_graceful_shutdown(halt.cancelled_owned());
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "the management listener failed");
-        }
+        let accepting = Accepting::new(listener, Arc::new(house), router, Reserve::ToServe(SPARES)).await;
+        accepting.run(halt.clone(), halt).await;
     });
 }
 

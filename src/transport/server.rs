@@ -11,21 +11,27 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::listener::{self, Connections};
+use super::listener::{self, Accepting, Doors, House, Reserve};
 use super::{graphiql, health, http, observed, origin};
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Environment};
 use crate::graphql::Api;
+use crate::telemetry::metrics::{most_files, open_files};
 use crate::{jobs, live};
 
 /// How much of `DRAIN_SECONDS` the closing of connections is spread over at most; the rest is for open requests.
 const DRAIN_SHARE: f32 = 0.7;
 /// How much of it is kept for the last connection's last words, however short it is.
 const LAST_WORDS: Duration = Duration::from_millis(1_500);
+
+/// Connections that may be open beside those of subscribers.
+const REQUESTS: usize = 2_000;
+/// Descriptors for the management listener, those who are refused, and files.
+const RESERVED: i64 = 96;
 
 /// Why serving could not begin or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -55,18 +61,30 @@ pub async fn listen(config: &Config) -> Result<TcpListener, ServeError> {
     listener::bind(address).map_err(|source| ServeError::Listen { address, source })
 }
 
-/// Serves until the process is told to stop; then accepts nothing more, closes websockets, lets open
-/// requests finish, and ends what does not within `DRAIN_SECONDS`.
+/// Serves until the process is told to stop, and for `DRAIN_DELAY_SECONDS` after that; then accepts nothing more,
+/// closes websockets, lets open requests finish, and ends what does not within `DRAIN_SECONDS`. Whoever keeps it waiting
+/// is not waited for to the end.
 pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     let api = Api::new(app.clone())?;
     live::start(&app);
     jobs::start(&app);
     forget_answers(&app, api.clone());
     let stop = app.stop.clone();
-    let router = router(api).into_make_service_with_connect_info::<SocketAddr>();
-    // The tap does nothing: by it axum knows how to tell the address of any listener's peer.
-    let connections = Connections::of(listener, app.clock.clone()).tap_io(|_| {});
-    let accepting = axum::serve(connections, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let cut = CancellationToken::new();
+    let accepting = accepting(&app, listener, router(api)).await;
+    let accepting = async {
+        accepting.run(stop.clone(), cut.clone()).await;
+        Ok(())
+    };
+    let delay = async {
+        app.leaving.cancelled().await;
+        let delay = app.config.drain_delay;
+        if !delay.is_zero() {
+            app.clock.reach(app.clock.elapsed() + delay).await;
+        }
+        stop.cancel();
+        std::future::pending::<()>().await;
+    };
     let finish = async {
         stop.cancelled().await;
         tokio::time::sleep(app.config.drain).await;
@@ -76,7 +94,13 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
         let window = app.config.drain.mul_f32(DRAIN_SHARE);
         let window = window.min(app.config.drain.saturating_sub(LAST_WORDS));
         live::drain(&app.hub, window).await;
-        Ok(())
+        Ok::<_, io::Error>(())
+    };
+    let cutting = async {
+        stop.cancelled().await;
+        tokio::time::sleep(app.config.drain.mul_f32(DRAIN_SHARE)).await;
+        cut.cancel();
+        std::future::pending::<()>().await;
     };
     let finished = async {
         tokio::try_join!(accepting, drained)?;
@@ -88,11 +112,47 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     tokio::select! {
         outcome = finished => outcome?,
         () = finish => return Err(ServeError::Unfinished),
+        () = cutting => {}
+        () = delay => {}
     }
     if let Err(error) = app.database.close().await {
         tracing::warn!(%error, "the database was not closed cleanly");
     }
     Ok(())
+}
+
+/// What lets connections in: as many as there may be subscribers and requests, and no more than there are descriptors for.
+pub async fn accepting(app: &App, listener: TcpListener, router: Router) -> Accepting {
+    let limits = &app.config.limits;
+    let wanted = limits.connections + limits.anonymous_sockets + REQUESTS;
+    let spares_loopback = app.config.environment == Environment::Development;
+    let metrics = app.telemetry.metrics.connections.clone();
+    let doors = Doors::new(
+        wanted.min(room(&app.config)),
+        limits.connections_per_address,
+        spares_loopback,
+        metrics.open.clone(),
+    );
+    let house = House {
+        clock: app.clock.clone(),
+        config: Arc::clone(&app.config),
+        doors,
+        metrics,
+    };
+    Accepting::new(listener, Arc::new(house), router, Reserve::ToRefuse).await
+}
+
+/// For how many connections there are descriptors, besides those of the database and those that operators need.
+fn room(config: &Config) -> usize {
+    let (Some(most), Some(open)) = (most_files(), open_files()) else {
+        return usize::MAX;
+    };
+    // SQLite has a file, its log and its index open for each connection.
+    let database =
+        i64::from(config.database_max_connections) * if config.sqlite_file().is_some() { 3 } else { 1 };
+    let left = most - open;
+    let kept = (database + RESERVED).min(left / 2);
+    usize::try_from(left - kept).unwrap_or(0).max(1)
 }
 
 /// Keeps no answer of a subscription for longer than it is shared.
@@ -109,7 +169,7 @@ fn forget_answers(app: &App, api: Api) {
     });
 }
 
-/// Every address the public listener answers. Websockets it opens over [`Connections`] only.
+/// Every address the public listener answers. Websockets it opens over [`listener::Connection`] only.
 pub fn router(api: Api) -> Router {
     let config = Arc::clone(&api.app().config);
     let telemetry = Arc::clone(&api.app().telemetry);

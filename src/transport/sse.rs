@@ -196,6 +196,12 @@ impl Events {
     }
 }
 
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.audience.note_end();
+    }
+}
+
 /// One step of a subscription; nothing if the connection has to end before it is done.
 async fn step(mut following: Box<Following>, mailbox: &Mailbox) -> Option<(Box<Following>, Step)> {
     if let Some(step) = following.ready() {

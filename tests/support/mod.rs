@@ -11,6 +11,7 @@ pub(crate) mod raw;
 pub(crate) mod rows;
 pub(crate) mod socket;
 pub(crate) mod story;
+pub(crate) mod wire;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -148,6 +149,11 @@ impl TestApp {
             .get(address)
             .header("accept", "application/openmetrics-text");
         Samples(request.send().await.unwrap().text().await.unwrap())
+    }
+
+    /// What is counted now, also after nobody can ask any more.
+    pub(crate) fn counted(&self, series: &str) -> i64 {
+        Samples(self.app.telemetry.metrics.open_metrics().unwrap()).value(series)
     }
 
     /// Waits until a series has the value that is waited for.

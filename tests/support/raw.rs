@@ -77,6 +77,20 @@ impl Raw {
         self.0.write_all(&frame).await.unwrap();
     }
 
+    /// Sends a frame of at most 125 bytes, unless the connection has ended.
+    pub(crate) async fn try_send(&mut self, kind: u8, payload: &[u8]) -> bool {
+        let mut frame = vec![
+            0x80 | kind,
+            0x80 | u8::try_from(payload.len()).unwrap(),
+            0,
+            0,
+            0,
+            0,
+        ];
+        frame.extend(payload);
+        self.0.write_all(&frame).await.is_ok()
+    }
+
     /// The next frame; none if the connection ended, before it or within.
     pub(crate) async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         tokio::time::timeout(PATIENCE, self.read())

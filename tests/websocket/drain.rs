@@ -1,11 +1,8 @@
 //! A process that stops.
 
-use std::net::SocketAddr;
-
-use axum::serve::ListenerExt as _;
 use plant_care::graphql::Api;
-use plant_care::transport::listener::Connections;
 use plant_care::transport::server;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{Socket, TestApp};
 
@@ -39,10 +36,9 @@ async fn a_process_that_stops_opens_no_websockets() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     // A server over the same process that still accepts, as one does until its last request is answered.
     let router = server::router(Api::new(app.app.clone()).unwrap());
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let accepting = server::accepting(&app.app, listener, router).await;
     let tasks = tokio_util::task::TaskTracker::new();
-    let connections = Connections::of(listener, app.app.clock.clone()).tap_io(|_| {});
-    tasks.spawn(async move { axum::serve(connections, service).await });
+    tasks.spawn(accepting.run(CancellationToken::new(), CancellationToken::new()));
     Socket::connect(&url).await.assert_heard().await;
     app.app.stop.cancel();
     assert_eq!(Socket::refused_to(&url, &[]).await, 503);

@@ -76,7 +76,7 @@ async fn a_member_has_so_many_subscriptions_over_all_her_connections() {
 async fn a_process_has_so_many_connections() {
     let app = TestApp::start_with(&[("LIMIT_CONNECTIONS", "2")]).await;
     let member = app.member("Olga").await;
-    let mut sockets = vec![app.socket(&member).await, Socket::connect(&app.url).await];
+    let mut sockets = vec![app.socket(&member).await, app.socket(&member).await];
     match Socket::connect_with(&app.url, &[]).await {
         Err(Error::Http(response)) => {
             assert_eq!(response.status().as_u16(), 503);

@@ -4,6 +4,7 @@
 //! statements and addresses, or, where a client chooses the name, by a list.
 
 mod business;
+mod connections;
 mod database;
 mod graphql;
 mod http;
@@ -25,10 +26,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 pub use self::business::Business;
+pub use self::connections::{Connections, Late, Refused};
 pub use self::database::{DatabaseMetrics, Statement};
 pub use self::graphql::{FieldMetrics, Graphql, OperationLabels};
 pub use self::http::Http;
 pub use self::live::{Counted, Delivery, EndedBy, Live, Source};
+pub(crate) use self::process::{most_files, open_files};
 pub use self::shedding::{Refusals, Shedding};
 pub use self::text::plain;
 use crate::config::Config;
@@ -55,6 +58,8 @@ pub struct Metrics {
     registry: Registry,
     /// HTTP requests.
     pub http: Http,
+    /// Connections, of whatever kind.
+    pub connections: Connections,
     /// Operations and resolvers.
     pub graphql: Graphql,
     /// Statements and connections.
@@ -118,6 +123,7 @@ impl Metrics {
         process::register(&mut registry);
         Self {
             http: Http::register(&mut registry),
+            connections: Connections::register(&mut registry),
             graphql: Graphql::register(&mut registry, config),
             database: DatabaseMetrics::register(&mut registry),
             live: Live::register(&mut registry),

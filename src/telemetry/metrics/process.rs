@@ -50,8 +50,7 @@ impl Collector for Process {
                 )?;
             }
         }
-        if let Ok(open) = fs::read_dir("/proc/self/fd") {
-            let open = i64::try_from(open.count()).unwrap_or(i64::MAX);
+        if let Some(open) = open_files() {
             gauge(&mut encoder, "process_open_fds", "Open files and sockets", open)?;
         }
         if let Some(most) = most_files() {
@@ -96,7 +95,14 @@ fn booted() -> Option<f64> {
     line.trim().parse().ok()
 }
 
-fn most_files() -> Option<i64> {
+/// How many it has open.
+pub(crate) fn open_files() -> Option<i64> {
+    let open = fs::read_dir("/proc/self/fd").ok()?;
+    Some(i64::try_from(open.count()).unwrap_or(i64::MAX))
+}
+
+/// How many files and sockets the process may have open.
+pub(crate) fn most_files() -> Option<i64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits
         .lines()

@@ -34,6 +34,7 @@ pub(super) async fn answer(
         Ok(audience) => audience,
         Err(refusal) => return Ok(*refusal),
     };
+    audience.over(asking.peer.clone());
     let caller = if let (Some(ticket), Some(request)) = (&asking.ticket, bound_to) {
         match by_ticket(api, &asking, &mut audience, ticket, request).await? {
             Some(caller) => caller,
@@ -44,6 +45,9 @@ pub(super) async fn answer(
         audience.listen_by_token(api, asking.session.authorization.as_deref());
         api.caller(&asking.session).await?
     };
+    if let Err(refusal) = audience.belongs_to(api, &caller) {
+        return Ok(*refusal);
+    }
     Ok(sse::respond(
         api.clone(),
         audience,

@@ -5,6 +5,8 @@ pub mod negotiate;
 mod request;
 mod respond;
 
+use std::sync::Arc;
+
 use async_graphql::Request;
 use axum::Extension;
 use axum::body::Body;
@@ -17,6 +19,7 @@ use self::negotiate::Accepted;
 use self::respond::{Refusal, respond};
 pub use self::respond::{method_not_allowed, no_such_address, refused};
 use super::address::ClientAddress;
+use super::listener::Peer;
 use super::websocket::Handshake;
 use super::{graphiql, language, sse, websocket};
 use crate::admission::{Key, Turn};
@@ -28,6 +31,7 @@ use crate::graphql::scope::Session;
 pub async fn post(
     State(api): State<Api>,
     address: ClientAddress,
+    peer: Option<Extension<Arc<Peer>>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -35,7 +39,8 @@ pub async fn post(
     let answered = async {
         let maximum = api.app().config.limits.body_bytes;
         let body = request::body(&headers, body, maximum).await?;
-        let asking = Asking::of(&api, &headers, address, accepted);
+        let mut asking = Asking::of(&api, &headers, address, accepted);
+        asking.peer = peer.map(|Extension(peer)| peer);
         let turn = asking.turn(&api).await?;
         answer(&api, asking, request::of_body(&body)?, turn).await
     };
@@ -46,6 +51,7 @@ pub async fn post(
 pub async fn get(
     State(api): State<Api>,
     address: ClientAddress,
+    peer: Option<Extension<Arc<Peer>>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
     method: Method,
@@ -63,6 +69,7 @@ pub async fn get(
     let answered = async {
         let mut asking = Asking::of(&api, &headers, address, accepted);
         asking.by_get = true;
+        asking.peer = peer.map(|Extension(peer)| peer);
         asking.ticket = request::ticket(&query);
         let turn = asking.turn(&api).await?;
         answer(&api, asking, request::of_address(&query)?, turn).await
@@ -76,6 +83,8 @@ struct Asking {
     /// Who she says she is.
     bearer: Bearer,
     accepted: Accepted,
+    /// Over what it came, where that is known.
+    peer: Option<Arc<Peer>>,
     by_get: bool,
     /// What an event stream is opened with in place of a token.
     ticket: Option<String>,
@@ -98,6 +107,7 @@ impl Asking {
             bearer: session.bearer(api.app()),
             session,
             accepted,
+            peer: None,
             by_get: false,
             ticket: None,
             last_event_id: text(header::HeaderName::from_static("last-event-id")).filter(|id| !id.is_empty()),

@@ -19,6 +19,7 @@ use crate::graphql::error::ApiError;
 use crate::graphql::scope::{Caller, Session};
 use crate::live::mailbox::Ending;
 use crate::live::reminders::Whom;
+use crate::telemetry::metrics::EndedBy;
 use crate::telemetry::traces;
 use crate::transport::audience::Audience;
 use crate::transport::listener;
@@ -86,7 +87,7 @@ impl Connection {
         session: Session,
         speaks: bool,
     ) -> impl Future<Output = ()> + Send {
-        let mut socket = Socket::new(socket, Arc::clone(&audience.mailbox), Arc::clone(&api.app().hub));
+        let mut socket = Socket::new(socket, Arc::clone(&audience.mailbox));
         let now = api.app().clock.elapsed();
         let mut connection = Self {
             operations: Operations::new(Arc::clone(&audience.mailbox)),
@@ -114,7 +115,9 @@ impl Connection {
     }
 
     async fn end(self, socket: Socket, end: End) {
-        if let End::Close(why) = &end
+        if socket.gave_up() {
+            self.audience.mailbox.ends_by(EndedBy::WriteDeadline);
+        } else if let End::Close(why) = &end
             && let Some(why) = why.ends_streams_by()
         {
             self.audience.mailbox.ends_by(why);
@@ -187,6 +190,10 @@ impl Connection {
             self.check_end()?;
             match outgoing {
                 Outgoing::Text(text) => socket.write(&[&text]).await?,
+                Outgoing::Answer(text, place) => {
+                    socket.write(&[&text]).await?;
+                    drop(place);
+                }
                 Outgoing::Next(number, payload) => {
                     let Some(id) = self.operations.id(number) else {
                         continue;
@@ -206,6 +213,7 @@ impl Connection {
         match self.audience.mailbox.ending() {
             None => Ok(()),
             Some(Ending::Drained) => Err(Close::Restart.into()),
+            Some(Ending::Displaced) => Err(Close::TryAgainLater.into()),
             Some(Ending::SessionEnded) => Err(Close::Forbidden("session ended").into()),
         }
     }
@@ -288,10 +296,17 @@ impl Connection {
         self.trace = traces::remote(field("traceparent"));
         self.audience.listen_by_token(&self.api, authorization);
         self.session.authorization = authorization.map(ToOwned::to_owned);
-        self.api.caller(&self.session).await.map_err(|error| match error {
-            ApiError::Unauthenticated => Close::Forbidden("the token is not valid").into(),
-            _ => Close::TryAgainLater.into(),
-        })
+        let caller = self
+            .api
+            .caller(&self.session)
+            .await
+            .map_err(|error| match error {
+                ApiError::Unauthenticated => Close::Forbidden("the token is not valid"),
+                _ => Close::TryAgainLater,
+            })?;
+        let place = self.audience.belongs_to(&self.api, &caller);
+        place.map_err(|_| Close::TryAgainLater)?;
+        Ok(caller)
     }
 
     /// Does what is due.

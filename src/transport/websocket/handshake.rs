@@ -61,7 +61,8 @@ impl Handshake {
             return None;
         };
         // Copied, because what HTTP had for reading would be kept with it.
-        let (stream, read) = (bare.io.into_inner(), bare.read_buf.to_vec());
+        let (mut stream, read) = (bare.io.into_inner(), bare.read_buf.to_vec());
+        stream.leave_http();
         let websocket = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config));
         Some(websocket.await)
     }

@@ -26,6 +26,8 @@ use crate::graphql::scope::Session;
 const PROTOCOL: &str = "graphql-transport-ws";
 /// What an idle connection keeps for reading; it grows with a message that is larger.
 const READ_BUFFER: usize = 2 * 1024;
+/// What the library may keep to write: its own answers, of which there is never more than one or two.
+const WRITE_BUFFER: usize = 4 * 1024;
 /// Messages of up to this many times the limit are read to their end, so that they can be refused in words.
 const PATIENCE_WITH_LARGE: usize = 4;
 
@@ -50,7 +52,8 @@ pub fn upgrade(api: Api, headers: &HeaderMap, address: IpAddr, handshake: Handsh
         .max_message_size(Some(largest))
         .max_frame_size(Some(largest))
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0);
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER);
     let (answer, speaks) = (handshake.answer(), handshake.speaks);
     let tasks = api.app().tasks.clone();
     tasks.clone().spawn(async move {

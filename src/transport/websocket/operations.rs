@@ -11,6 +11,7 @@ use opentelemetry::Context as TraceContext;
 use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanKind, TraceContextExt as _};
 use slab::Slab;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::message::{self, Id};
@@ -21,6 +22,10 @@ use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
 use crate::telemetry::traces::NewSpan;
 use crate::transport::http::negotiate::has_run;
+
+/// Queries and mutations of one connection that run at the same time, or whose answers wait to be written: what is kept for a
+/// client that does not read is no more than so many answers.
+const ANSWERS: usize = 8;
 
 /// The operations of one connection, and the work that is under way for them.
 ///
@@ -33,6 +38,8 @@ pub(super) struct Operations {
     started: u64,
     /// Those that the client has left before they were answered: they still count.
     left: usize,
+    /// Places for answers; there are none before something is asked for.
+    answering: Option<Arc<Semaphore>>,
 }
 
 struct Operation {
@@ -60,7 +67,7 @@ pub(super) struct Done {
 }
 
 enum Outcome {
-    Answered(String),
+    Answered(String, OwnedSemaphorePermit),
     Refused(Box<async_graphql::Response>),
     Opened(Box<Following>),
     Stepped(Box<Following>, Step),
@@ -70,6 +77,8 @@ enum Outcome {
 pub(super) enum Outgoing {
     /// As it is.
     Text(String),
+    /// An answer, and its place among those that may wait to be written.
+    Answer(String, OwnedSemaphorePermit),
     /// What a subscription is told, and by which number it is known.
     Next(usize, Payload),
 }
@@ -82,6 +91,7 @@ impl Operations {
             work: FuturesUnordered::new(),
             started: 0,
             left: 0,
+            answering: None,
         }
     }
 
@@ -113,7 +123,10 @@ impl Operations {
         let serial = self.started;
         let state = State::Working;
         let number = self.running.insert(Operation { serial, id, state });
-        let work = work(api.clone(), Arc::clone(&self.mailbox), number, request, caller);
+        let places = || Arc::new(Semaphore::new(ANSWERS));
+        let answering = Arc::clone(self.answering.get_or_insert_with(places));
+        let seat = (Arc::clone(&self.mailbox), number);
+        let work = work(api.clone(), seat, request, caller, answering);
         let work = work.with_context(parent);
         self.work.push(Box::pin(async move {
             Done {
@@ -160,12 +173,11 @@ impl Operations {
             }
         };
         match done.outcome {
-            Outcome::Answered(body) => {
+            Outcome::Answered(body, place) => {
                 let operation = self.running.remove(number);
                 let answer = message::next(&operation.id, &body).concat();
-                [answer, message::complete(&operation.id)]
-                    .map(Outgoing::Text)
-                    .into()
+                let complete = message::complete(&operation.id);
+                vec![Outgoing::Answer(answer, place), Outgoing::Text(complete)]
             }
             Outcome::Refused(response) => {
                 let operation = self.running.remove(number);
@@ -255,13 +267,19 @@ impl Operations {
 }
 
 /// Runs a query or mutation, or opens a subscription.
-async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, caller: Caller) -> Outcome {
+async fn work(
+    api: Api,
+    seat: (Arc<Mailbox>, usize),
+    request: Request,
+    caller: Caller,
+    answering: Arc<Semaphore>,
+) -> Outcome {
     let telemetry = Arc::clone(&api.app().telemetry);
     let span = telemetry.traces.begin(
         &TraceContext::current(),
         NewSpan::of(SpanKind::Server, "websocket operation", Vec::new()),
     );
-    let outcome = carry_out(api, mailbox, number, request, caller)
+    let outcome = carry_out(api, seat, request, caller, answering)
         .with_context(span.clone())
         .await;
     span.span().end();
@@ -270,10 +288,10 @@ async fn work(api: Api, mailbox: Arc<Mailbox>, number: usize, request: Request, 
 
 async fn carry_out(
     api: Api,
-    mailbox: Arc<Mailbox>,
-    number: usize,
+    (mailbox, number): (Arc<Mailbox>, usize),
     request: Request,
     caller: Caller,
+    answering: Arc<Semaphore>,
 ) -> Outcome {
     match api.document(request) {
         Err(refusal) => Outcome::Refused(refusal),
@@ -285,6 +303,9 @@ async fn carry_out(
             }
         }
         Ok(document) => {
+            let Ok(place) = answering.acquire_owned().await else {
+                return Outcome::Refused(Box::new(ApiError::ServerBusy.into_response()));
+            };
             let changes = document.is_mutation();
             let tasks = api.app().tasks.clone();
             // On a task of its own: it must not keep this connection's streams waiting.
@@ -298,7 +319,9 @@ async fn carry_out(
             };
             match answer {
                 Ok(response) if !has_run(&response) => Outcome::Refused(Box::new(response)),
-                Ok(response) => Outcome::Answered(serde_json::to_string(&response).unwrap_or_default()),
+                Ok(response) => {
+                    Outcome::Answered(serde_json::to_string(&response).unwrap_or_default(), place)
+                }
                 Err(ended) => Outcome::Refused(Box::new(ApiError::internal(&ended).into_response())),
             }
         }

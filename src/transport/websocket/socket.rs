@@ -1,4 +1,4 @@
-//! The socket itself: one writer with a deadline.
+//! The socket itself: one writer, for whom a client is not read that does not read.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -15,10 +15,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::close::Close;
 use super::frame;
-use crate::live::reminders::Whom;
-use crate::live::{Hub, Mailbox};
-use crate::telemetry::metrics::EndedBy;
-use crate::transport::listener::{Connection, WRITE_DEADLINE};
+use crate::live::Mailbox;
+use crate::transport::listener::Connection;
 
 /// How long a client may take to answer that the connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -36,9 +34,6 @@ pub(super) struct Socket {
     /// Whether the library may have something to write: it answers by itself what it reads.
     answers: bool,
     mailbox: Arc<Mailbox>,
-    hub: Arc<Hub>,
-    /// When the reminders wake a writer that waits.
-    reminded: Duration,
 }
 
 /// What was read from a client; `None` once it has left.
@@ -49,18 +44,22 @@ pub(super) type Read = Option<Result<Message, tungstenite::Error>>;
 pub(super) struct Gone;
 
 impl Socket {
-    pub(super) fn new(stream: WebSocketStream<Connection>, mailbox: Arc<Mailbox>, hub: Arc<Hub>) -> Self {
+    pub(super) fn new(stream: WebSocketStream<Connection>, mailbox: Arc<Mailbox>) -> Self {
         mailbox.begin_to_read();
         Self {
             stream,
             answers: false,
             mailbox,
-            hub,
-            reminded: Duration::ZERO,
         }
     }
 
-    /// What there is to read, if there is something.
+    /// Whether the client was given up because it did not take what it is owed.
+    pub(super) fn gave_up(&self) -> bool {
+        self.stream.get_ref().gave_up()
+    }
+
+    /// What there is to read, if there is something. Nothing is read of a client that has not taken what it was answered
+    /// before: else it could have us keep as much as it likes, only by asking whether we are there.
     pub(super) fn poll_read(&mut self) -> Option<Read> {
         let Self {
             stream,
@@ -69,6 +68,9 @@ impl Socket {
             ..
         } = self;
         mailbox.poll_read(|cx| {
+            if *answers && let Err(error) = ready!(stream.poll_flush_unpin(cx)) {
+                return Poll::Ready(Some(Err(error)));
+            }
             *answers = true;
             stream.poll_next_unpin(cx)
         })
@@ -80,7 +82,7 @@ impl Socket {
         if self.answers {
             let Self { stream, mailbox, .. } = self;
             let flushing = async { stream.flush().await.map_err(|_| Gone) };
-            within_deadline(flushing, mailbox, &self.hub, &mut self.reminded).await?;
+            unless_ended(flushing, mailbox).await?;
             self.answers = false;
         }
         let stream = self.stream.get_mut();
@@ -90,7 +92,7 @@ impl Socket {
         }
         let mut written = 0;
         let sending = poll_fn(|cx| poll_write(stream, &left, &mut written, cx));
-        within_deadline(sending, &self.mailbox, &self.hub, &mut self.reminded).await
+        unless_ended(sending, &self.mailbox).await
     }
 
     /// Asks whether the client is there.
@@ -100,7 +102,7 @@ impl Socket {
             let ping = Message::Ping(tungstenite::Bytes::new());
             stream.send(ping).await.map_err(|_| Gone)
         };
-        within_deadline(sending, mailbox, &self.hub, &mut self.reminded).await
+        unless_ended(sending, mailbox).await
     }
 
     /// Answers that the client closes the connection: reading on sends the library's answer.
@@ -153,42 +155,25 @@ fn poll_write(
     Poll::Ready(Ok(()))
 }
 
-/// Waits for something to be written, unless the client does not take it in time, or the connection has to end.
-async fn within_deadline(
+/// Waits for something to be written, unless the connection has to end. How long the client may take is the
+/// connection's to say.
+async fn unless_ended(
     sending: impl Future<Output = Result<(), Gone>>,
     mailbox: &Arc<Mailbox>,
-    hub: &Hub,
-    reminded: &mut Duration,
 ) -> Result<(), Gone> {
     let mut sending = pin!(sending);
     if let Some(sent) = futures_util::future::poll_immediate(&mut sending).await {
         return sent;
     }
-    let reminders = &hub.reminders;
-    let mut now = reminders.clock().elapsed();
-    let deadline = now + WRITE_DEADLINE;
     loop {
-        // One reminder at a time: that of a message before does as well.
-        if *reminded <= now {
-            *reminded = deadline;
-            reminders.add(deadline, Whom::Mailbox(Arc::downgrade(mailbox)));
-        }
         match select(&mut sending, pin!(mailbox.wait())).await {
             Either::Left((sent, _)) => {
                 // What woke meanwhile is looked at now.
                 mailbox.wake();
                 return sent;
             }
-            Either::Right(_) => {
-                now = reminders.clock().elapsed();
-                if now >= deadline {
-                    mailbox.ends_by(EndedBy::WriteDeadline);
-                    return Err(Gone);
-                }
-                if mailbox.ending().is_some() {
-                    return Err(Gone);
-                }
-            }
+            Either::Right(_) if mailbox.ending().is_some() => return Err(Gone),
+            Either::Right(_) => {}
         }
     }
 }

@@ -1,0 +1,23 @@
+//! Peers that mean no good, or are only slow: each costs little, and for a bounded time.
+
+#[cfg(test)]
+mod deadlines;
+#[cfg(test)]
+mod ends;
+#[cfg(test)]
+mod places;
+#[cfg(test)]
+mod stop;
+
+use crate::support::TestApp;
+
+/// The path of the largest thing that is served to anybody: the program of the page.
+async fn large(app: &TestApp) -> String {
+    let page = app
+        .request(reqwest::Method::GET, "/graphiql")
+        .header("accept", "text/html");
+    let page = page.send().await.unwrap().text().await.unwrap();
+    let from = page.find("/graphiql/assets/").expect("a script");
+    let path = &page[from..];
+    path[..path.find('"').unwrap()].to_owned()
+}
