@@ -197,3 +197,25 @@ async fn a_disk_that_fails_loses_nothing_that_was_acknowledged() {
     let proved = prove(&faults).await;
     assert_eq!(proved["faults"].as_array().unwrap().len(), 2, "{proved}");
 }
+
+#[tokio::test]
+async fn hostile_peers_of_every_kind_cost_members_nothing_and_little_memory() {
+    let proved = prove(&[
+        "hostile",
+        "--peers",
+        "54",
+        "--members",
+        "6",
+        "--rate",
+        "10",
+        "--seconds",
+        "3",
+        "--warm-up",
+        "1",
+        "--rounds",
+        "1",
+    ])
+    .await;
+    assert_eq!(proved["failed"], 0, "{proved}");
+    assert!(proved["asked"].as_u64().unwrap() > 0, "{proved}");
+}

@@ -5,7 +5,7 @@
 //! | [`processes`], [`database`], [`nats`] | start, kill and restart servers over a database of the proof's own |
 //! | [`api`], [`socket`], [`message`] | speak to them as clients do |
 //! | [`crowd`], [`pace`], [`figures`] | look on in numbers, write at a steady rate, measure |
-//! | [`kills`], [`dead_writer`], [`slow`], [`storm`], [`fan_out`], [`idle`], [`fairness`], [`full_disk`], [`hang_up`], [`overload`] | one proof each |
+//! | [`kills`], [`dead_writer`], [`slow`], [`storm`], [`fan_out`], [`idle`], [`fairness`], [`full_disk`], [`hang_up`], [`overload`], [`hostile`] | one proof each |
 //!
 //! A proof prints one line of JSON, or says why it failed. It shares no code with the server.
 
@@ -20,6 +20,7 @@ pub mod figures;
 pub mod full_disk;
 pub mod hang_up;
 pub mod harness;
+pub mod hostile;
 pub mod idle;
 pub mod kills;
 pub mod message;
@@ -74,6 +75,16 @@ enum Proof {
     FullDisk(full_disk::Options),
     /// Clients hang up in the middle of their mutations: each is whole or not there, and nothing stays open.
     HangUp(hang_up::Options),
+    /// Peers of every hostile kind beside members.
+    Hostile(hostile::Options),
+    /// The peers that `hostile --pinned` starts.
+    #[command(hide = true)]
+    HostilePeers {
+        /// Whom they besiege.
+        server: SocketAddr,
+        /// How many.
+        peers: usize,
+    },
     /// The raw broadcast that `fan-out --raw` starts.
     #[command(hide = true)]
     RawServer {
@@ -87,6 +98,9 @@ pub async fn run(cli: Cli) -> Result<Value> {
     if let Proof::RawServer { address } = cli.proof {
         return raw::serve(address, 0).await.map(|()| Value::Null);
     }
+    if let Proof::HostilePeers { server, peers } = cli.proof {
+        return hostile::besiege(server, peers).await.map(|()| Value::Null);
+    }
     let harness = Harness::new(&cli.common).await?;
     let outcome = match &cli.proof {
         Proof::Kills(options) => kills::run(&harness, options).await,
@@ -99,7 +113,8 @@ pub async fn run(cli: Cli) -> Result<Value> {
         Proof::Overload(options) => overload::run(&harness, options).await,
         Proof::FullDisk(options) => full_disk::run(&harness, options).await,
         Proof::HangUp(options) => hang_up::run(&harness, options).await,
-        Proof::RawServer { .. } => Ok(Value::Null),
+        Proof::Hostile(options) => hostile::run(&harness, options).await,
+        Proof::RawServer { .. } | Proof::HostilePeers { .. } => Ok(Value::Null),
     };
     harness.finish(outcome).await
 }

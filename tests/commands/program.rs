@@ -14,6 +14,8 @@ use crate::support::{self, TestApp};
 pub(super) struct Program {
     folder: PathBuf,
     settings: Vec<(String, String)>,
+    /// How many files and sockets it may have open, if not as many as the test.
+    files: Option<u32>,
 }
 
 /// What a command did.
@@ -40,6 +42,7 @@ impl Program {
         let program = Self {
             folder: folder.to_owned(),
             settings: Vec::new(),
+            files: None,
         };
         program.with(&[
             ("DATABASE_URL", database),
@@ -60,13 +63,29 @@ impl Program {
         program
     }
 
+    /// The program with so many files and sockets at most.
+    pub(super) fn with_files(&self, files: u32) -> Self {
+        Self {
+            files: Some(files),
+            ..self.clone()
+        }
+    }
+
     /// Writes a file into the program's folder.
     pub(super) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.join(name), text).unwrap();
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_plant-care"));
+        let binary = env!("CARGO_BIN_EXE_plant-care");
+        let mut command = match self.files {
+            None => Command::new(binary),
+            Some(files) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), binary]);
+                shell
+            }
+        };
         command
             .args(arguments)
             .env_clear()

@@ -213,6 +213,20 @@ suite('compose.yaml', () => {
       assert.equal(compose.services[name].stop_grace_period, '60s', name);
   });
 
+  test('the API gets time to stop: its delay, its drain, its last spans, and some more', () => {
+    const { environment, stop_grace_period: grace } = compose.services.api;
+    const readme = text('README.md');
+    const seconds = (name) => {
+      const set = environment[name];
+      if (set !== undefined) return Number(set);
+      const row = readme.match(new RegExp('^\\| `' + name + '` \\| `(\\d+)` \\|(.*)$', 'm'));
+      return Number(row[2].match(/(\d+) by default in production/)?.[1] ?? row[1]);
+    };
+    assert.equal(seconds('DRAIN_DELAY_SECONDS'), 3);
+    assert.equal(Number.parseInt(grace, 10), seconds('DRAIN_DELAY_SECONDS') + seconds('DRAIN_SECONDS') + 5 + 4);
+    assert.match(grace, /^\d+s$/);
+  });
+
   test('Go programs stay below their limit', () => {
     const mebibytes = { m: 1, g: 1024 };
     for (const [name, { environment, mem_limit: limit }] of Object.entries(compose.services)) {
