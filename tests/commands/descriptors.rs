@@ -1,22 +1,17 @@
 //! A process whose descriptors somebody else takes.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::program::{Program, Server};
+use crate::support::client;
 use crate::support::socket::PATIENCE;
 
 /// Descriptors of the process, of which it needs some for itself.
 const FILES: u32 = 96;
 
 async fn answers(url: &str) -> bool {
-    let client = reqwest::Client::builder()
-        .timeout(Duration::from_secs(5))
-        .build()
-        .unwrap();
-    let asked = client
+    let asked = client()
         .post(format!("{url}/graphql"))
         .json(&json!({ "query": "{ __typename }" }));
     asked.send().await.is_ok_and(|answer| answer.status() == 200)
@@ -39,10 +34,10 @@ async fn who_takes_all_descriptors_takes_nothing_from_operators_and_nothing_for_
         .with_files(FILES);
     let server = Server::start(program).await;
     let silent = crowd(&server, 200).await;
+    let operators = client();
     for _ in 0..5 {
-        let metrics = reqwest::get(format!("{}/metrics", server.management))
-            .await
-            .unwrap();
+        let asked = operators.get(format!("{}/metrics", server.management));
+        let metrics = asked.send().await.unwrap();
         assert_eq!(metrics.status(), 200);
         let text = metrics.text().await.unwrap();
         let refused = |reason: &str| {

@@ -1,6 +1,7 @@
 //! A stream's end is counted by what ended it, over either transport.
 
 use chrono::TimeDelta;
+use plant_care::entity::CareRequestId;
 use plant_care::live::retention;
 use serde_json::json;
 
@@ -140,7 +141,8 @@ async fn by_a_peer_that_does_not_take_what_it_is_told() {
     for way in WAYS {
         let app = TestApp::start_with(&[("ACCESS_TOKEN_MINUTES", "1440")]).await;
         let story = Story::in_progress(&app).await;
-        app.add_entries(key(&story.request), &story.owner, ENTRIES).await;
+        app.add_entries(key::<CareRequestId>(&story.request).0, &story.owner, ENTRIES)
+            .await;
         let query = format!(
             "subscription {{ careEvents(careRequestId: \"{}\") {{ __typename ... on CareEventDelivered {{
                 event {{ ... on CommentAdded {{ comment {{ a: body b: body c: body d: body }} }} }} }} }} }}",

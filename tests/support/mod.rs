@@ -110,7 +110,7 @@ impl TestApp {
         let server = tokio::spawn(async move { serving.await.unwrap() });
         Self {
             app,
-            http: plant_care::client::http(&url.parse().unwrap()).unwrap(),
+            http: client(),
             url,
             management,
             server,
@@ -310,6 +310,17 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.app.stop.cancel();
     }
+}
+
+/// A client with a connection for each request: one that is kept would be closed when a test moves the clock.
+pub(crate) fn client() -> reqwest::Client {
+    // It has all TLS of this process use what we use.
+    plant_care::client::http(&"http://127.0.0.1".parse().unwrap()).unwrap();
+    reqwest::Client::builder()
+        .timeout(socket::PATIENCE)
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap()
 }
 
 /// Waits until something is so.

@@ -101,18 +101,14 @@ impl Wire {
         mut each: impl AsyncFnMut(&mut Self, u32),
     ) -> Ended {
         let mut heard = Vec::new();
-        // The connection by which it is asked whether all is done is there from the start.
-        app.request(reqwest::Method::GET, "/health/live")
-            .send()
-            .await
-            .unwrap();
+        // By it is asked whether all is done that is due.
+        let mut live = Self::connect(app).await;
         let before = open(app);
         for after in 1..=at_most {
             each(self, after).await;
             app.app.clock.advance(chrono::TimeDelta::seconds(1));
-            // What is due is done when this is answered.
-            let live = app.request(reqwest::Method::GET, "/health/live").send().await;
-            assert_eq!(live.unwrap().status(), 200);
+            live.say("GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+            assert_eq!(live.answer().await.0, 200);
             if open(app) < before {
                 while self.read_some(&mut heard) {}
                 return Ended { after, heard };
