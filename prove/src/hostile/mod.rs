@@ -152,9 +152,10 @@ async fn half(
 ) -> Result<Half> {
     let process = server.id()?;
     let crowd = gather(harness, server.address, cares).await?;
-    let besieged = match beside_peers {
-        true => Some(Siege::begin(server.address, options).await?),
-        false => None,
+    let besieged = if beside_peers {
+        Some(Siege::begin(server.address, options).await?)
+    } else {
+        None
     };
     sleep(Duration::from_secs(options.warm_up)).await;
     let before = besieged.as_ref().map_or(Ok(0.0), Siege::processor_seconds)?;

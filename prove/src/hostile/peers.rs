@@ -83,9 +83,9 @@ pub(super) async fn all(server: SocketAddr, count: usize) -> Result<JoinSet<()>>
 /// The path of something large that is served to anybody.
 async fn large(server: SocketAddr) -> Result<String> {
     let page = get(server, "/graphiql").await?;
-    let path = page
-        .split('"')
-        .find(|part| part.starts_with("/graphiql/assets/index-") && part.ends_with(".js"));
+    let path = page.split('"').find(|part| {
+        part.starts_with("/graphiql/assets/index-") && part.split('.').next_back() == Some("js")
+    });
     path.map(ToOwned::to_owned)
         .ok_or_else(|| Failure::new("the page has no script"))
 }
@@ -130,7 +130,7 @@ async fn keep(server: SocketAddr, kind: Kind, large: &str) -> Result<()> {
                 "POST /graphql HTTP/1.1\r\nHost: {server}\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n"
             );
             stream.write_all(head.as_bytes()).await?;
-            stream.write_all(&[b' '; 100_000]).await?;
+            stream.write_all(&vec![b' '; 100_000]).await?;
         }
         Kind::Idle => stream.write_all(live.as_bytes()).await?,
         Kind::IdleHttp2 => stream.write_all(HTTP2).await?,
