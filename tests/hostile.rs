@@ -17,6 +17,6 @@ async fn large(app: &TestApp) -> String {
         .request(reqwest::Method::GET, "/graphiql")
         .header("accept", "text/html");
     let page = page.send().await.unwrap().text().await.unwrap();
-    let is_script = |part: &&str| part.starts_with("/graphiql/assets/index-") && part.ends_with(".js");
+    let is_script = |part: &&str| part.starts_with("/graphiql/assets/index-") && !part.contains(".css");
     page.split('"').find(is_script).expect("a script").to_owned()
 }

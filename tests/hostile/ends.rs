@@ -16,7 +16,7 @@ const ENTRIES: usize = 2_000;
 /// One who follows a stream.
 enum Follower {
     Websocket(Raw),
-    Events(Wire),
+    Events(#[expect(dead_code, reason = "it is kept open")] Wire),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -126,12 +126,12 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
     fn full(doors: &Arc<Doors>, from: &str) -> Option<Full> {
-        doors.enter(address(from)).err()
+        doors.enter(Some(address(from))).err()
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
         let doors = Doors::new(100, 2, true, Gauge::default());
         let mut inside: Vec<_> = ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::2"]
             .into_iter()
-            .map(|from| doors.enter(address(from)).unwrap())
+            .map(|from| doors.enter(Some(address(from))).unwrap())
             .collect();
         assert_eq!(full(&doors, "192.0.2.1"), Some(Full::Address));
         assert_eq!(full(&doors, "2001:db8::3"), Some(Full::Address));
@@ -147,7 +147,7 @@ mod tests {
         inside.remove(0);
         assert_eq!(full(&doors, "192.0.2.1"), None);
         // Who is behind a proxy counts as herself.
-        let behind = doors.enter_behind("192.0.2.1".parse().unwrap()).unwrap();
+        let behind = doors.enter_behind(address("192.0.2.1")).unwrap();
         assert_eq!(full(&doors, "192.0.2.1"), Some(Full::Address));
         drop(behind);
         inside.clear();
@@ -161,9 +161,9 @@ mod tests {
     fn loopback_is_spared_only_where_it_is_said() {
         for (spares, refused) in [(true, None), (false, Some(Full::Address))] {
             let doors = Doors::new(100, 1, spares, Gauge::default());
-            let _first = doors.enter(address("127.0.0.1")).unwrap();
+            let _first = doors.enter(Some(address("127.0.0.1"))).unwrap();
             assert_eq!(full(&doors, "127.0.0.1"), refused);
-            let _sixth = doors.enter(address("::1")).unwrap();
+            let _sixth = doors.enter(Some(address("::1"))).unwrap();
             assert_eq!(full(&doors, "::1"), refused);
         }
     }
@@ -173,7 +173,7 @@ mod tests {
         let doors = Doors::new(2, 10, true, Gauge::default());
         let inside = [
             doors.enter(None).unwrap(),
-            doors.enter(address("127.0.0.1")).unwrap(),
+            doors.enter(Some(address("127.0.0.1"))).unwrap(),
         ];
         assert_eq!(full(&doors, "192.0.2.1"), Some(Full::All));
         // It did not take a place of its address.
