@@ -201,9 +201,9 @@ async fn who_pings_and_does_not_read_is_not_read_either() {
     const PINGS: usize = 500_000;
     let app = TestApp::start_with(&[("ACCESS_TOKEN_MINUTES", "1440")]).await;
     let member = app.member("Olga").await;
-    let before = wire::open(&app);
+    let before = wire::accepted(&app);
     let mut peer = Raw::open(&app.url, &member.token).await;
-    until("it is let in", || wire::open(&app) > before).await;
+    until("it is let in", || wire::accepted(&app) > before).await;
     let tasks = tokio_util::task::TaskTracker::new();
     // Were it read, and its pongs kept, this would go on to its end: 60 MB.
     let pouring = tasks.spawn(async move {

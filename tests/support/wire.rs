@@ -28,9 +28,9 @@ pub(crate) struct Ended {
 impl Wire {
     /// Connects, and waits until the server has let it in.
     pub(crate) async fn connect(app: &TestApp) -> Self {
-        let before = open(app);
+        let before = accepted(app);
         let wire = Self::knock(&app.url).await;
-        super::until("it is let in", || open(app) > before).await;
+        super::until("it is let in", || accepted(app) > before).await;
         wire
     }
 
@@ -103,13 +103,13 @@ impl Wire {
         let mut heard = Vec::new();
         // By it is asked whether all is done that is due.
         let mut live = Self::connect(app).await;
-        let before = open(app);
+        let before = given_up(app);
         for after in 1..=at_most {
             each(self, after).await;
             app.app.clock.advance(chrono::TimeDelta::seconds(1));
             live.say("GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
             assert_eq!(live.answer().await.0, 200);
-            if open(app) < before {
+            if given_up(app) > before {
                 while self.read_some(&mut heard) {}
                 return Ended { after, heard };
             }
@@ -130,9 +130,26 @@ impl Wire {
     }
 }
 
-/// How many connections the server has open.
+/// How many connections the server has let in so far. Those that are open say less: a client's that is through with its
+/// own is closed at any time after that.
+pub(crate) fn accepted(app: &TestApp) -> u64 {
+    app.app.telemetry.metrics.connections.accepted.get()
+}
+
+/// How many connections it has open.
 pub(crate) fn open(app: &TestApp) -> i64 {
     app.app.telemetry.metrics.connections.open.get()
+}
+
+/// How many connections it has ended because their peers were too slow.
+fn given_up(app: &TestApp) -> i64 {
+    let reasons = ["head", "body", "idle", "write"];
+    let count = |reason| {
+        app.counted(&format!(
+            "plant_care_connections_given_up_total{{reason=\"{reason}\"}}"
+        ))
+    };
+    reasons.into_iter().map(count).sum()
 }
 
 /// A request of HTTP/1.1 that posts an operation.

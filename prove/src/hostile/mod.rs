@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::api::Care;
+use crate::api::{Care, Refusal};
 use crate::crowd::{Crowd, Place};
 use crate::failure::{Failure, Result, ensure, fail};
 use crate::figures::{Latencies, median, need_files, processor_seconds, resident_kib, round};
@@ -70,7 +70,7 @@ pub struct Options {
 struct Half {
     queries: Latencies,
     deliveries: Latencies,
-    failed: u64,
+    failed: Vec<Refusal>,
     most_kib: u64,
     /// The share of a core that the peers took, where they are a process.
     peers_share: f64,
@@ -109,20 +109,23 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let most = loud.iter().map(|half| half.most_kib).max().unwrap_or_default();
     let share = median(loud.iter().map(|half| half.peers_share).collect());
     let metrics = loud.iter().map(|half| half.metrics_ms).fold(0.0, f64::max);
-    let failed: u64 = quiet.iter().chain(&loud).map(|half| half.failed).sum();
+    let failed: Vec<_> = quiet.iter().chain(&loud).flat_map(|half| &half.failed).collect();
     let asked: usize = quiet.iter().chain(&loud).map(|half| half.queries.count()).sum();
     let figures = json!({
         "proof": "hostile", "peers": options.peers, "members": options.members, "rounds": options.rounds,
-        "asked": asked, "failed": failed,
+        "asked": asked, "failed": failed.len(),
         "query_p99_ms": { "without": queries(&quiet), "with": queries(&loud) },
         "delivery_p99_ms": { "without": deliveries(&quiet), "with": deliveries(&loud) },
         "rss_kib": { "before": before, "most": most, "after": after,
             "each": loud.iter().map(|half| half.most_kib).collect::<Vec<_>>() },
         "peers_share_of_core": round(share), "metrics_max_ms": round(metrics),
     });
-    ensure(failed == 0, || {
-        format!("{failed} of the members' requests failed\n{figures}")
-    })?;
+    if let Some(first) = failed.first() {
+        let count = failed.len();
+        return fail(format!(
+            "{count} of the members' requests failed, first: {first:?}\n{figures}"
+        ));
+    }
     for (what, without, with) in [
         ("queries", queries(&quiet), queries(&loud)),
         ("deliveries", deliveries(&quiet), deliveries(&loud)),
@@ -163,7 +166,10 @@ async fn half(
     let mut watching = JoinSet::new();
     watching.spawn(watch(server.management, process, Instant::now() + time));
     let began = Instant::now();
-    let (latencies, failed) = (Arc::<Mutex<Vec<u64>>>::default(), Arc::<Mutex<u64>>::default());
+    let (latencies, failed) = (
+        Arc::<Mutex<Vec<u64>>>::default(),
+        Arc::<Mutex<Vec<Refusal>>>::default(),
+    );
     let mut turn = 0;
     let asked = each(
         Pace {
@@ -185,13 +191,13 @@ async fn half(
                         .map(|_| ())
                 } else {
                     let query =
-                        "{ viewer { id displayName } feed { events(first: 10) { edges { node { id } } } } }";
+                        "{ viewer { id displayName } feed { events(first: 10) { edges { node { event { id occurredAt } } } } } }";
                     let asked = api.run(address, Some(&care.owner), query, json!({}));
                     asked.await.map(|_| ())
                 };
                 match done {
                     Ok(()) => push(&latencies, clock.micros().saturating_sub(moment)),
-                    Err(_) => *failed.lock().unwrap_or_else(PoisonError::into_inner) += 1,
+                    Err(refusal) => push(&failed, refusal),
                 }
                 Ok(0)
             }
@@ -216,7 +222,7 @@ async fn half(
         .filter(|sample| sample.scheduled >= asked.from)
         .map(|sample| sample.latency);
     let queries = std::mem::take(&mut *latencies.lock().unwrap_or_else(PoisonError::into_inner));
-    let failed = *failed.lock().unwrap_or_else(PoisonError::into_inner);
+    let failed = std::mem::take(&mut *failed.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Half {
         queries: Latencies::new(queries),
         deliveries: Latencies::new(deliveries.collect()),
@@ -227,11 +233,8 @@ async fn half(
     })
 }
 
-fn push(latencies: &Mutex<Vec<u64>>, latency: u64) {
-    latencies
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(latency);
+fn push<T>(all: &Mutex<Vec<T>>, one: T) {
+    all.lock().unwrap_or_else(PoisonError::into_inner).push(one);
 }
 
 async fn gather(harness: &Harness, server: SocketAddr, cares: &[Arc<Care>]) -> Result<Crowd> {

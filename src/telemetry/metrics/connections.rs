@@ -11,6 +11,8 @@ use prometheus_client::registry::Registry;
 pub struct Connections {
     /// Those that are open.
     pub open: Gauge,
+    /// Those that were ever let in.
+    pub accepted: Counter,
     refused: [Counter; 4],
     given_up: [Counter; 4],
 }
@@ -54,6 +56,7 @@ impl Connections {
         );
         let connections = Self {
             open: Gauge::default(),
+            accepted: Counter::default(),
             refused: ["total", "address", "anonymous", "system"]
                 .map(|reason| refused.get_or_create_owned(&Reason { reason })),
             given_up: ["head", "body", "idle", "write"]
@@ -63,6 +66,11 @@ impl Connections {
             "plant_care_connections",
             "Open connections of the public listener, of whatever kind",
             connections.open.clone(),
+        );
+        registry.register(
+            "plant_care_connections_accepted",
+            "Connections of the public listener that were let in",
+            connections.accepted.clone(),
         );
         registry.register(
             "plant_care_connections_refused",

@@ -156,6 +156,7 @@ impl Accepting {
             Ok(place) => place,
             Err(full) => return self.refuse(stream, full),
         };
+        self.house.metrics.accepted.inc();
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection may wait before it sends");
         }
