@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{KeyError, Keys};
 use crate::database::Database;
+use crate::database::reach;
 use crate::database::schema::{self, SchemaError};
 use crate::domain::heartbeat::Heartbeat;
 use crate::domain::throttle::Throttle;
@@ -166,6 +167,9 @@ pub async fn connect(
     };
     if let Some(file) = config.sqlite_file() {
         make_private_file(&file).map_err(|error| failed(DbErr::Custom(error.to_string())))?;
+    }
+    if let Some(postgres) = config.postgres() {
+        reach::listens(&postgres).await.map_err(failed)?;
     }
     Database::connect(config, telemetry, clock).await.map_err(failed)
 }

@@ -11,6 +11,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use url::Url;
 
+use crate::config::shown;
+
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// After so much silence a server is asked whether it is still there; after as much again it is not.
@@ -20,7 +22,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// It cannot be reached.
-    #[error("cannot reach {url}: {reason}")]
+    #[error("cannot reach {}: {reason}", shown::address(.url.as_str()))]
     Unreachable {
         /// Where.
         url: Url,
@@ -28,7 +30,7 @@ pub enum ClientError {
         reason: String,
     },
     /// It answered with an HTTP error.
-    #[error("{url} answered {status}")]
+    #[error("{} answered {status}", shown::address(.url.as_str()))]
     Status {
         /// Where.
         url: Url,
@@ -39,7 +41,7 @@ pub enum ClientError {
     #[error("the server refused: {0}")]
     Refused(String),
     /// Something answers there, but not a GraphQL server.
-    #[error("{url} does not answer as a GraphQL server does")]
+    #[error("{} does not answer as a GraphQL server does", shown::address(.url.as_str()))]
     NotGraphql {
         /// Where.
         url: Url,

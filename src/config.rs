@@ -7,7 +7,9 @@ mod limits;
 pub mod manifest;
 mod networks;
 pub(crate) mod observability;
+pub(crate) mod postgres;
 mod reader;
+pub(crate) mod shown;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 use percent_encoding::percent_decode_str;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 pub use self::limits::{Limits, whole_seconds};
@@ -25,8 +28,7 @@ use self::manifest::Manifest;
 pub use self::networks::Networks;
 pub use self::observability::{Observability, Sampling};
 use self::reader::{
-    Reader, bus_url, check_database_url, check_log_filter, default_database_url, mask_password, minutes,
-    seconds,
+    Reader, bus_url, check_database_url, check_log_filter, default_database_url, minutes, seconds,
 };
 
 /// What is in force for one process.
@@ -127,13 +129,38 @@ impl<T> fmt::Debug for Secret<T> {
     }
 }
 
-/// A variable with a value it does not take.
+/// A setting that stops the start. Its text tells no secret, whatever is wrong.
 #[derive(Debug, thiserror::Error)]
-#[error("{variable}={held} is not valid: it takes {takes}")]
-pub struct ConfigError {
-    variable: &'static str,
-    held: String,
-    takes: &'static str,
+pub enum ConfigError {
+    /// A variable with a value it does not take.
+    #[error("{variable}={held} is not valid: it takes {takes}")]
+    Wrong {
+        /// Which.
+        variable: &'static str,
+        /// What it held, as far as it may be shown.
+        held: String,
+        /// What it takes.
+        takes: &'static str,
+    },
+    /// A limit that there is not: whoever sets it believes in one that is not in force.
+    #[error("{name} is no limit that there is: {near}")]
+    UnknownLimit {
+        /// How it was called.
+        name: String,
+        /// What may have been meant.
+        near: String,
+    },
+}
+
+impl ConfigError {
+    /// A variable with a value it does not take.
+    fn wrong(variable: &'static str, held: &str, takes: &'static str) -> Self {
+        Self::Wrong {
+            variable,
+            held: shown::wrong(variable, held),
+            takes,
+        }
+    }
 }
 
 /// Where settings come from: a function from a variable's name to its value.
@@ -150,13 +177,15 @@ impl Config {
                 .map(|lines| lines.flatten().collect())
                 .unwrap_or_default()
         };
-        Self::from_source(&|name| {
-            var(name).or_else(|| {
-                file.iter()
-                    .find(|(key, _)| key == name)
-                    .map(|(_, value)| value.clone())
-            })
-        })
+        let config = Self::from_source(&|name| {
+            let in_file = || file.iter().find(|(key, _)| key == name);
+            var(name)
+                .or_else(|| in_file().map(|(_, value)| value.clone()))
+                .or_else(|| any_var(name))
+        })?;
+        let names = var_names().chain(file.iter().map(|(name, _)| name.clone()));
+        limits::known(names)?;
+        Ok(config)
     }
 
     /// Reads any source of settings.
@@ -169,9 +198,14 @@ impl Config {
         )?;
         let development = environment == Environment::Development;
         let data_dir = PathBuf::from(reader.text("DATA_DIR").unwrap_or_else(|| "data".to_owned()));
-        let database_url = reader
-            .secret("DATABASE_URL")?
-            .unwrap_or_else(|| default_database_url(&data_dir));
+        let database_url = match reader.secret("DATABASE_URL")? {
+            Some(url) => url,
+            // Somebody meant to say which: members must not find themselves on another.
+            None if !development && source("DATABASE_URL").is_some() => {
+                return Err(ConfigError::wrong("DATABASE_URL", "", reader::DATABASE_URLS));
+            }
+            None => default_database_url(&data_dir),
+        };
         check_database_url(&database_url)?;
         let listen_addr: SocketAddr = reader.parse(
             "LISTEN_ADDR",
@@ -179,11 +213,11 @@ impl Config {
             "an address such as 127.0.0.1:8000",
         )?;
         if development && !listen_addr.ip().is_loopback() {
-            return Err(ConfigError {
-                variable: "LISTEN_ADDR",
-                held: listen_addr.to_string(),
-                takes: "a loopback address in development (set ENVIRONMENT=production to serve others)",
-            });
+            return Err(ConfigError::wrong(
+                "LISTEN_ADDR",
+                &listen_addr.to_string(),
+                "a loopback address in development (set ENVIRONMENT=production to serve others)",
+            ));
         }
         let log_format = if development {
             LogFormat::Pretty
@@ -236,16 +270,21 @@ impl Config {
 
     /// The database's address without its password.
     pub fn shown_database_url(&self) -> String {
-        mask_password(&self.database_url.0)
+        shown::address(&self.database_url.0)
     }
 
     /// How other processes are woken, without a password.
     pub fn shown_bus_url(&self) -> String {
         match &self.bus_url {
-            Some(url) => mask_password(url.0.as_str()),
+            Some(url) => shown::address(url.0.as_str()),
             None if self.sqlite_file().is_some() => "in-process".to_owned(),
             None => "postgres".to_owned(),
         }
+    }
+
+    /// How to connect to the Postgres, if the database is one.
+    pub(crate) fn postgres(&self) -> Option<PgConnectOptions> {
+        postgres::options(&self.database_url.0)
     }
 
     /// The file of a SQLite database.
@@ -315,154 +354,19 @@ pub(crate) fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-#[cfg(test)]
-mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-
-    use super::*;
-
-    fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::from_source(&|name| {
-            settings
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
-    }
-
-    fn complaint(settings: &[(&str, &str)]) -> String {
-        read(settings).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn the_defaults_serve_one_machine() {
-        let config = read(&[]).unwrap();
-        assert_eq!(config.listen_addr.to_string(), "127.0.0.1:8000");
-        assert_eq!(config.database_url.0, "sqlite://data/plant-care.db");
-        assert_eq!(config.environment, Environment::Development);
-        assert!(config.introspection);
-    }
-
-    #[test]
-    fn a_wrong_value_is_named_with_what_it_takes() {
-        assert_eq!(
-            complaint(&[("DRAIN_SECONDS", "soon")]),
-            "DRAIN_SECONDS=soon is not valid: it takes 0 to 600 seconds"
-        );
-        assert!(
-            complaint(&[("DATABASE_URL", "mysql://x")]).starts_with("DATABASE_URL=mysql://x is not valid")
-        );
-        assert!(complaint(&[("DATABASE_URL", "sqlite::memory:")]).starts_with("DATABASE_URL="));
-        assert!(complaint(&[("LISTEN_ADDR", "0.0.0.0:80")]).contains("loopback"));
-        assert!(complaint(&[("LIMIT_DEPTH", "0")]).starts_with("LIMIT_DEPTH=0"));
-        assert!(complaint(&[("ALLOWED_ORIGINS", "nowhere")]).starts_with("ALLOWED_ORIGINS=nowhere"));
-        assert!(complaint(&[("RUST_LOG", "a=b=c")]).starts_with("RUST_LOG=a=b=c"));
-        assert!(complaint(&[("CLIENT_ADDRESS_HEADER", "x forwarded")]).starts_with("CLIENT_ADDRESS_HEADER="));
-        assert!(complaint(&[("TRUSTED_PROXIES", "10.0.0.0/33")]).starts_with("TRUSTED_PROXIES=10.0.0.0/33 "));
-        assert!(complaint(&[("LIMIT_LOGINS_PER_ACCOUNT", "0")]).starts_with("LIMIT_LOGINS_PER_ACCOUNT=0"));
-    }
-
-    #[test]
-    fn production_demands_keys_and_never_shows_them() {
-        assert!(complaint(&[("ENVIRONMENT", "production")]).starts_with("SECRET_KEY="));
-        let bad = complaint(&[("ENVIRONMENT", "production"), ("SECRET_KEY", "hunter2")]);
-        assert!(bad.starts_with("SECRET_KEY=***") && !bad.contains("hunter2"));
-        let key = STANDARD.encode([7; 32]);
-        let config = read(&[
-            ("ENVIRONMENT", "production"),
-            ("SECRET_KEY", &key),
-            ("ENCRYPTION_KEY", &key),
-        ])
-        .unwrap();
-        assert!(!config.introspection);
-        let shown = format!("{:?} {:?}", config, config.table());
-        assert!(!shown.contains(&key) && !shown.contains("[7, 7"));
-    }
-
-    #[test]
-    fn a_secret_may_be_in_a_file() {
-        let file = std::env::temp_dir().join(format!("plant_care_key_{}", std::process::id()));
-        let key = STANDARD.encode([9; 32]);
-        std::fs::write(&file, format!("{key}\n")).unwrap();
-        let path = file.display().to_string();
-        let config = read(&[("SECRET_KEY_FILE", &path)]).unwrap();
-        assert_eq!(config.secret_key, Some(Secret([9; 32])));
-        let both = complaint(&[("SECRET_KEY_FILE", &path), ("SECRET_KEY", &key)]);
-        assert!(
-            both.starts_with("SECRET_KEY_FILE=") && both.ends_with("only if SECRET_KEY is not set"),
-            "{both}"
-        );
-        std::fs::remove_file(&file).unwrap();
-        let gone = complaint(&[("SECRET_KEY_FILE", &path)]);
-        assert!(
-            gone.starts_with("SECRET_KEY_FILE=") && gone.contains("a file that can be read"),
-            "{gone}"
-        );
-    }
-
-    #[test]
-    fn what_is_observed_is_checked() {
-        assert!(complaint(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "alloy:4317")]).contains("http://alloy:4317"));
-        assert!(complaint(&[("RESOLVER_SPANS_RATIO", "2")]).contains("0 to 1"));
-        assert!(complaint(&[("OTEL_TRACES_SAMPLER", "jaeger_remote")]).contains("parentbased_traceidratio"));
-        assert!(complaint(&[("OTEL_TRACES_SAMPLER_ARG", "some")]).contains("0 to 1"));
-        assert!(complaint(&[("METRICS_OPERATION_NAMES", "a b")]).starts_with("METRICS_OPERATION_NAMES=a b"));
-        assert!(complaint(&[("MANAGEMENT_ADDR", "0.0.0.0:8001")]).contains("loopback"));
-        let config = read(&[("ENABLE_OBSERVABILITY", "false")]).unwrap();
-        assert!(!config.observability.enabled);
-    }
-
-    #[test]
-    fn the_bus_is_a_nats_server_or_the_databases_own() {
-        let shown = |settings: &[(&str, &str)]| read(settings).unwrap().shown_bus_url();
-        assert_eq!(shown(&[]), "in-process");
-        assert_eq!(shown(&[("DATABASE_URL", "postgres://db/care")]), "postgres");
-        for url in ["nats://bus", "nats://127.0.0.1:4222", "tls://[::1]:4222"] {
-            assert_eq!(shown(&[("BUS_URL", url)]), url);
-        }
-        let config = read(&[("BUS_URL", "tls://care:hunter2@bus:4222")]).unwrap();
-        let all = format!("{:?} {:?}", config, config.table());
-        assert!(
-            !all.contains("hunter2") && all.contains("tls://care:***@bus:4222"),
-            "{all}"
-        );
-    }
-
-    #[test]
-    fn another_bus_is_refused_without_its_password() {
-        let takes = "is not valid: it takes nats://host:4222, nats://user:password@host:4222, or the same with tls://";
-        for (held, shown) in [
-            ("kafka://care:hunter2@bus:9092", "kafka://***@bus:9092"),
-            ("nats://hunter2@bus:4222", "nats://***@bus:4222"),
-            ("nats://:hunter2@bus:4222", "nats://***@bus:4222"),
-            ("nats://care:hunter2@", "nats://***@"),
-            ("nats://care:hunter2@bus:many", "nats://***@bus:many"),
-            ("nats://bus/subject", "nats://bus/subject"),
-            ("nats://one,nats://two", "nats://one,nats://two"),
-            ("nats:bus", "nats:bus"),
-            ("bus:4222", "bus:4222"),
-            ("postgres", "postgres"),
-        ] {
-            assert_eq!(
-                complaint(&[("BUS_URL", held)]),
-                format!("BUS_URL={shown} {takes}")
-            );
-        }
-    }
-
-    #[test]
-    fn a_database_password_is_masked() {
-        assert_eq!(
-            mask_password("postgres://care:hunter2@db:many/care"),
-            "postgres://***@db:many/care"
-        );
-        assert_eq!(
-            mask_password("postgres://care@db/care"),
-            "postgres://care@db/care"
-        );
-        let config = read(&[("DATABASE_URL", "postgres://care:hunter2@db/care")]).unwrap();
-        let shown = format!("{:?} {:?}", config, config.table());
-        assert!(!shown.contains("hunter2") && shown.contains("care:***@db"));
-    }
+/// The same, where it is empty or no text as well: then it is not what it takes.
+fn any_var(name: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
+
+/// The names of all variables of the process's environment.
+fn var_names() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 pub mod fault;
 mod file;
 mod open;
+pub mod reach;
 pub mod reader;
 pub mod schema;
 pub mod storage;
@@ -124,15 +125,16 @@ impl Database {
             telemetry,
         };
         let most = config.database_max_connections;
-        let url = &config.database_url.0;
-        let (reader, writer) = if let Some(path) = config.sqlite_file() {
+        let (reader, writer) = if let Some(postgres) = config.postgres() {
+            let kept = Kept::new(open::postgres(postgres, most, &observed).await?, &observed);
+            (Reader::Postgres(kept.clone()), Writer::Postgres(kept))
+        } else {
+            let url = &config.database_url.0;
+            let path = config.sqlite_file().unwrap_or_default();
             let file = Arc::new(DatabaseFile::at(&path));
             let pool = open::sqlite(url, 1, &file, &observed).await?;
             let reader = Reader::Sqlite(open::sqlite(url, most - 1, &file, &observed).await?);
             (reader, Writer::Sqlite { pool, file })
-        } else {
-            let kept = Kept::new(open::postgres(url, most, &observed).await?, &observed);
-            (Reader::Postgres(kept.clone()), Writer::Postgres(kept))
         };
         Ok(Self {
             reader,

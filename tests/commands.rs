@@ -6,6 +6,8 @@ mod descriptors;
 mod program;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod secrets;
 
 use plant_care::client::Client;
 use plant_care::entity::UserId;

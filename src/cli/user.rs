@@ -4,7 +4,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::{CliError, app, say};
 use crate::domain;
-use crate::domain::values::Email;
+use crate::domain::values::Sought;
 use crate::entity::user;
 
 #[derive(Debug, Subcommand)]
@@ -39,7 +39,7 @@ pub(super) async fn run(command: Command) -> Result<(), CliError> {
     let app = app(false).await?;
     let (Command::Grant { email, .. } | Command::VerifyBotanist { email } | Command::Suspend { email }) =
         &command;
-    let email = Email::parse("email", email).map_err(domain::Error::from)?;
+    let email = Sought::parse("email", email).map_err(domain::Error::from)?;
     let member = domain::user::by_email(&app, &email).await?;
     let done = match command {
         Command::Grant { role, .. } => {

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use url::Url;
-
-use super::CliError;
 use super::demo::DEFAULT_URL;
 use super::demo::follower::{Follower, Told, endpoint};
 use super::demo::screen::{Screen, Style};
+use super::{CliError, server};
 use crate::client::{Client, ClientError};
 use crate::config::var;
 
@@ -27,7 +25,7 @@ pub(super) struct Arguments {
     after: Option<String>,
     /// The server
     #[arg(long, default_value = DEFAULT_URL)]
-    url: Url,
+    url: String,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
@@ -38,7 +36,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
         ));
     };
     let screen = Screen::new();
-    let client = Client::new(endpoint(&arguments.url))?.with_token(token);
+    let client = Client::new(endpoint(&server(&arguments.url)?))?.with_token(token);
     let request = arguments.request;
     let mut follower = Follower::new(client, request.clone(), arguments.after);
     let outcome = tokio::select! {

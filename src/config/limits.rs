@@ -191,3 +191,71 @@ impl Limits {
 pub fn whole_seconds(time: Duration) -> usize {
     usize::try_from(time.as_secs()).unwrap_or(usize::MAX)
 }
+
+/// What the names of all limits begin with.
+const PREFIX: &str = "LIMIT_";
+/// How much alike a name has to be to have been meant: from 0 to 1.
+const ALIKE: f64 = 0.75;
+/// How many of them are told.
+const TOLD: usize = 3;
+
+/// Refuses limits that there are not, and tells what they may have been meant to be.
+pub(super) fn known(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
+    let table = Limits::default().table();
+    let all = table.iter().map(|(variable, _)| *variable);
+    for name in names.filter(|name| name.starts_with(PREFIX)) {
+        if all.clone().any(|variable| variable == name) {
+            continue;
+        }
+        // By what comes after the prefix: that is the same in all of them.
+        let short = |name: &str| name.trim_start_matches(PREFIX).to_ascii_uppercase();
+        let mut near: Vec<_> = all
+            .clone()
+            .map(|variable| (strsim::jaro_winkler(&short(variable), &short(&name)), variable))
+            .filter(|(alike, _)| *alike >= ALIKE)
+            .collect();
+        near.sort_by(|one, other| other.0.total_cmp(&one.0));
+        near.truncate(TOLD);
+        let near: Vec<_> = near.into_iter().map(|(_, variable)| variable).collect();
+        let near = if near.is_empty() {
+            "`plant-care config` lists all there are".to_owned()
+        } else {
+            format!("was {} meant?", near.join(" or "))
+        };
+        return Err(ConfigError::UnknownLimit { name, near });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(names: &[&str]) -> Option<String> {
+        let names = names.iter().map(|name| (*name).to_owned());
+        known(names).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_limit_that_there_is_not_is_told_with_its_neighbours() {
+        assert_eq!(
+            complaint(&["LIMIT_DEPTH", "LIMIT_COST", "PATH", "MY_LIMIT_X"]),
+            None
+        );
+        for (name, meant) in [
+            ("LIMIT_DEPHT", "LIMIT_DEPTH"),
+            ("LIMIT_SUBSCRIPTIONS_PER_MEMBER", "LIMIT_SUBSCRIPTIONS_PER_USER"),
+            ("LIMIT_LOGIN_PER_ACCOUNT", "LIMIT_LOGINS_PER_ACCOUNT"),
+            ("LIMIT_body_bytes", "LIMIT_BODY_BYTES"),
+        ] {
+            let complaint = complaint(&["LIMIT_DEPTH", name]).unwrap();
+            let expected = format!("{name} is no limit that there is: was {meant}");
+            assert!(complaint.starts_with(&expected), "{complaint}");
+        }
+        let far = complaint(&["LIMIT_ZZZ"]).unwrap();
+        assert_eq!(
+            far,
+            "LIMIT_ZZZ is no limit that there is: `plant-care config` lists all there are"
+        );
+    }
+}

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use url::Url;
 
 use super::reader::Reader;
-use super::{ConfigError, Environment};
+use super::{ConfigError, Environment, Secret, shown};
 
 const RATIO: &str = "a share from 0 to 1, such as 0.1";
 
@@ -20,7 +20,7 @@ pub struct Observability {
     /// `OTEL_SERVICE_NAME`: what the process calls itself in logs and spans.
     pub service_name: String,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the collector that spans are sent to, by gRPC; `None`: no spans.
-    pub otlp_endpoint: Option<Url>,
+    pub otlp_endpoint: Option<Secret<Url>>,
     /// `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`: which traces are recorded.
     pub sampling: Sampling,
     /// `RESOLVER_SPANS_RATIO`: the share of queries whose resolvers, batches and statements are looked at one
@@ -72,11 +72,11 @@ impl Observability {
             "an address such as 127.0.0.1:8001",
         )?;
         if environment == Environment::Development && !management_addr.ip().is_loopback() {
-            return Err(ConfigError {
-                variable: "MANAGEMENT_ADDR",
-                held: management_addr.to_string(),
-                takes: "a loopback address in development (set ENVIRONMENT=production to serve others)",
-            });
+            return Err(ConfigError::wrong(
+                "MANAGEMENT_ADDR",
+                &management_addr.to_string(),
+                "a loopback address in development (set ENVIRONMENT=production to serve others)",
+            ));
         }
         let argument = reader.within("OTEL_TRACES_SAMPLER_ARG", 1.0, 0.0..=1.0, RATIO)?;
         let sampler = reader.parse(
@@ -118,7 +118,7 @@ impl Observability {
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
                 self.otlp_endpoint
                     .as_ref()
-                    .map_or_else(String::new, ToString::to_string),
+                    .map_or_else(String::new, |url| shown::address(url.0.as_str())),
             ),
             ("OTEL_TRACES_SAMPLER", sampler.to_owned()),
             ("OTEL_TRACES_SAMPLER_ARG", self.sampling.ratio.to_string()),
@@ -134,18 +134,27 @@ impl Sampling {
     }
 }
 
-fn endpoint(reader: &Reader<'_>) -> Result<Option<Url>, ConfigError> {
+fn endpoint(reader: &Reader<'_>) -> Result<Option<Secret<Url>>, ConfigError> {
     const VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
     let Some(held) = reader.text(VARIABLE) else {
         return Ok(None);
     };
     match Url::parse(&held) {
-        Ok(url) if url.scheme() == "http" && url.host_str().is_some() => Ok(Some(url)),
-        _ => Err(ConfigError {
-            variable: VARIABLE,
-            held,
-            takes: "the address of a collector that speaks OTLP over gRPC, such as http://alloy:4317",
-        }),
+        // Nothing after the server: where an @ stands there, a password was cut off by one of its signs.
+        Ok(url)
+            if url.scheme() == "http"
+                && url.host_str().is_some()
+                && !url.path().contains('@')
+                && url.query().is_none()
+                && url.fragment().is_none() =>
+        {
+            Ok(Some(Secret(url)))
+        }
+        _ => Err(ConfigError::wrong(
+            VARIABLE,
+            &held,
+            "the address of a collector that speaks OTLP over gRPC, such as http://alloy:4317",
+        )),
     }
 }
 
@@ -160,11 +169,11 @@ fn operation_names(reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
     if names.iter().all(|name| is_name(name)) {
         Ok(names)
     } else {
-        Err(ConfigError {
-            variable: VARIABLE,
-            held: list,
-            takes: "names of GraphQL operations, separated by commas",
-        })
+        Err(ConfigError::wrong(
+            VARIABLE,
+            &list,
+            "names of GraphQL operations, separated by commas",
+        ))
     }
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::manifest::Manifest;
 use super::networks::Networks;
-use super::{ConfigError, Secret, Source};
+use super::{ConfigError, Secret, Source, postgres, shown};
 
 /// Reads variables one by one; each says what it takes.
 pub(super) struct Reader<'a>(pub(super) Source<'a>);
@@ -22,31 +22,34 @@ impl Reader<'_> {
         (self.0)(variable).filter(|value| !value.is_empty())
     }
 
-    /// A variable, or the content of the file that another one names: `SECRET_KEY_FILE` for `SECRET_KEY`.
+    /// A variable, or the content of the file that another one names: `SECRET_KEY_FILE` for `SECRET_KEY`. The space
+    /// around it, which is easily copied along, is no part of it.
     pub(super) fn secret(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
         let (variable_of_file, takes) = match variable {
             "DATABASE_URL" => (
                 "DATABASE_URL_FILE",
-                "a file that can be read, only if DATABASE_URL is not set",
+                "the path of a file that can be read and is not empty, only if DATABASE_URL is not set",
             ),
             "SECRET_KEY" => (
                 "SECRET_KEY_FILE",
-                "a file that can be read, only if SECRET_KEY is not set",
+                "the path of a file that can be read and is not empty, only if SECRET_KEY is not set",
             ),
             _ => (
                 "ENCRYPTION_KEY_FILE",
-                "a file that can be read, only if ENCRYPTION_KEY is not set",
+                "the path of a file that can be read and is not empty, only if ENCRYPTION_KEY is not set",
             ),
         };
-        let value = self.text(variable);
+        let trimmed = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let value = self.text(variable).as_deref().and_then(trimmed);
         let Some(path) = self.text(variable_of_file) else {
             return Ok(value);
         };
-        match std::fs::read_to_string(&path) {
-            Ok(text) if value.is_none() => Ok(Some(text.trim().to_owned())),
-            _ => Err(ConfigError {
+        let content = std::fs::read_to_string(&path).ok().as_deref().and_then(trimmed);
+        match content {
+            Some(content) if value.is_none() => Ok(Some(content)),
+            _ => Err(ConfigError::Wrong {
                 variable: variable_of_file,
-                held: path,
+                held: shown::path(&path),
                 takes,
             }),
         }
@@ -60,11 +63,9 @@ impl Reader<'_> {
     ) -> Result<T, ConfigError> {
         match self.text(variable) {
             None => Ok(default),
-            Some(held) => held.parse().map_err(|_| ConfigError {
-                variable,
-                held,
-                takes,
-            }),
+            Some(held) => held
+                .parse()
+                .map_err(|_| ConfigError::wrong(variable, &held, takes)),
         }
     }
 
@@ -82,11 +83,7 @@ impl Reader<'_> {
         if range.contains(&value) {
             Ok(value)
         } else {
-            Err(ConfigError {
-                variable,
-                held: value.to_string(),
-                takes,
-            })
+            Err(ConfigError::wrong(variable, &value.to_string(), takes))
         }
     }
 
@@ -98,7 +95,7 @@ impl Reader<'_> {
         const TAKES: &str = "32 random bytes in base64, as `openssl rand -base64 32` prints";
         match self.secret(variable)? {
             None if optional => Ok(None),
-            None => Err(ConfigError {
+            None => Err(ConfigError::Wrong {
                 variable,
                 held: String::new(),
                 takes: TAKES,
@@ -109,11 +106,7 @@ impl Reader<'_> {
                 .and_then(|bytes| bytes.try_into().ok())
             {
                 Some(key) => Ok(Some(Secret(key))),
-                None => Err(ConfigError {
-                    variable,
-                    held: "***".to_owned(),
-                    takes: TAKES,
-                }),
+                None => Err(ConfigError::wrong(variable, &held, TAKES)),
             },
         }
     }
@@ -127,11 +120,11 @@ impl Reader<'_> {
                 Ok(url) if url.origin().is_tuple() && url.path() == "/" => {
                     Ok(url.origin().ascii_serialization())
                 }
-                _ => Err(ConfigError {
+                _ => Err(ConfigError::wrong(
                     variable,
-                    held: origin.to_owned(),
-                    takes: "origins such as https://app.example.org, separated by commas",
-                }),
+                    origin,
+                    "origins such as https://app.example.org, separated by commas",
+                )),
             })
             .collect()
     }
@@ -142,11 +135,11 @@ impl Reader<'_> {
         };
         match held.parse() {
             Ok(name) => Ok(Some(name)),
-            Err(_) => Err(ConfigError {
+            Err(_) => Err(ConfigError::wrong(
                 variable,
-                held,
-                takes: "a header's name such as X-Forwarded-For",
-            }),
+                &held,
+                "a header's name such as X-Forwarded-For",
+            )),
         }
     }
 
@@ -164,11 +157,11 @@ impl Reader<'_> {
         };
         match Manifest::read(path.as_ref()) {
             Ok(manifest) => Ok(Some(Arc::new(manifest))),
-            Err(reason) => Err(ConfigError {
+            Err(reason) => Err(ConfigError::wrong(
                 variable,
-                held: format!("{path} ({reason})"),
-                takes: "the path of a manifest in the format apollo-persisted-query-manifest, version 1",
-            }),
+                &format!("{path} ({reason})"),
+                "the path of a manifest in the format apollo-persisted-query-manifest, version 1",
+            )),
         }
     }
 }
@@ -185,18 +178,18 @@ pub(super) fn default_database_url(data_dir: &std::path::Path) -> String {
     format!("sqlite://{}/plant-care.db", data_dir.display())
 }
 
+/// What `DATABASE_URL` takes.
+pub(super) const DATABASE_URLS: &str = "sqlite:// and a file's path, or postgres://user:password@host/database, with \
+     the signs of a password escaped as in every address (%40 for @)";
+
 pub(super) fn check_database_url(url: &str) -> Result<(), ConfigError> {
-    let sqlite_file = url
-        .strip_prefix("sqlite://")
-        .is_some_and(|file| !file.is_empty() && !file.contains(":memory:"));
-    if sqlite_file || url.starts_with("postgres://") || url.starts_with("postgresql://") {
+    let sqlite_file = url.strip_prefix("sqlite://").is_some_and(|file| {
+        !file.is_empty() && !file.contains(":memory:") && !file.contains(char::is_control)
+    });
+    if sqlite_file || postgres::options(url).is_some() {
         return Ok(());
     }
-    Err(ConfigError {
-        variable: "DATABASE_URL",
-        held: mask_password(url),
-        takes: "sqlite:// and a file's path, or postgres://user:password@host/database",
-    })
+    Err(ConfigError::wrong("DATABASE_URL", url, DATABASE_URLS))
 }
 
 /// The bus's address: nothing but a server, with a password or without.
@@ -209,41 +202,22 @@ pub(super) fn bus_url(held: &str) -> Result<Secret<Url>, ConfigError> {
             && url.fragment().is_none()
             && url.username().is_empty() == url.password().is_none()
     });
-    url.map(Secret).ok_or_else(|| ConfigError {
-        variable: "BUS_URL",
-        // A user without a password may be a token.
-        held: mask_user(&mask_password(held)),
-        takes: "nats://host:4222, nats://user:password@host:4222, or the same with tls://",
+    url.map(Secret).ok_or_else(|| {
+        ConfigError::wrong(
+            "BUS_URL",
+            held,
+            "nats://host:4222, nats://user:password@host:4222, or the same with tls://",
+        )
     })
 }
 
 pub(super) fn check_log_filter(filter: String) -> Result<String, ConfigError> {
     match tracing_subscriber::EnvFilter::try_new(&filter) {
         Ok(_) => Ok(filter),
-        Err(_) => Err(ConfigError {
-            variable: "RUST_LOG",
-            held: filter,
-            takes: "filter directives such as info,plant_care=debug",
-        }),
-    }
-}
-
-/// A URL as it may be shown: with its password masked.
-pub(super) fn mask_password(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => match parsed.set_password(Some("***")) {
-            Ok(()) => parsed.to_string(),
-            Err(()) => "***".to_owned(),
-        },
-        Ok(_) => url.to_owned(),
-        Err(_) => mask_user(url),
-    }
-}
-
-/// What may be no URL, with all masked that comes before its host.
-fn mask_user(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
-        _ => url.to_owned(),
+        Err(_) => Err(ConfigError::wrong(
+            "RUST_LOG",
+            &filter,
+            "filter directives such as info,plant_care=debug",
+        )),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr};
 
@@ -52,16 +53,17 @@ pub(super) async fn sqlite(
 
 /// Opens a Postgres database.
 pub(super) async fn postgres(
-    url: &str,
+    known: PgConnectOptions,
     connections: u32,
     observed: &Observed,
 ) -> Result<DatabaseConnection, DbErr> {
-    let mut options = options(url, connections);
+    // The address stays with us: SeaORM would have it in a span, with the password.
+    let mut options = options("postgres://database", connections);
     options
         // Asking a connection whether it is there takes a round trip.
         .test_before_acquire_if_idle_for(TRUSTED_FOR)
-        .map_sqlx_postgres_opts(|postgres| {
-            postgres.options([
+        .map_sqlx_postgres_opts(move |_| {
+            known.clone().options([
                 ("statement_timeout", STATEMENT_TIMEOUT),
                 ("idle_in_transaction_session_timeout", ABANDONED_AFTER),
             ])

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sea_orm::{DbBackend, DbErr};
+use sea_orm::DbErr;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -110,18 +110,18 @@ impl Bus {
         keys: &Keys,
         ties: Ties,
     ) -> Result<Self, BusError> {
-        match (&config.bus_url, database.backend()) {
+        match (&config.bus_url, config.postgres()) {
             (Some(url), _) => {
                 let subject = nats::subject(config, database, keys).await?;
                 let (speaker, listener) = nats::connect(&url.0, subject, Arc::clone(&ties.compare)).await?;
                 Ok(Self::shared(ties, speaker, |ear| listener.listen(ear)))
             }
-            (None, DbBackend::Postgres) => {
-                let pool = postgres::pool(&config.database_url.0)?;
+            (None, Some(options)) => {
+                let pool = postgres::pool(options);
                 let speaker = postgres::Notifier(pool.clone());
                 Ok(Self::shared(ties, speaker, |ear| postgres::listen(pool, ear)))
             }
-            (None, _) => Ok(Self::InProcess),
+            (None, None) => Ok(Self::InProcess),
         }
     }
 
@@ -276,7 +276,7 @@ mod tests {
         let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = mute.local_addr().unwrap();
         let ties = ties().await;
-        let pool = postgres::pool(&format!("postgres://care@{address}/care")).unwrap();
+        let pool = postgres::pool(format!("postgres://care@{address}/care").parse().unwrap());
         let speaker = postgres::Notifier(pool.clone());
         let bus = Bus::shared(ties.clone(), speaker, |ear| postgres::listen(pool, ear));
 

@@ -51,7 +51,7 @@ impl Traces {
         let endpoint = settings.otlp_endpoint.as_ref().filter(|_| settings.enabled);
         let on = match endpoint {
             None => None,
-            Some(endpoint) => Some(On::start(settings, endpoint.as_str(), dropped)?),
+            Some(endpoint) => Some(On::start(settings, endpoint.0.as_str(), dropped)?),
         };
         let name = if config.sqlite_file().is_some() {
             "sqlite"

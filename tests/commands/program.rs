@@ -76,6 +76,11 @@ impl Program {
         std::fs::write(self.folder.join(name), text).unwrap();
     }
 
+    /// The path of a file in the program's folder.
+    pub(super) fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let binary = env!("CARGO_BIN_EXE_plant-care");
         let mut command = match self.files {

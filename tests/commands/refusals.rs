@@ -29,7 +29,7 @@ async fn a_wrong_setting_is_named_with_what_it_takes() {
             .await;
     }
     let bus = program.with(&[("DRAIN_SECONDS", "1"), ("BUS_URL", "kafka://care:hunter2@bus")]);
-    bus.complains(SERVE, "BUS_URL=kafka://***@bus is not valid: it takes nats://")
+    bus.complains(SERVE, "BUS_URL=kafka://*** is not valid: it takes nats://")
         .await;
     let secret = program.with(&[("DRAIN_SECONDS", "1"), ("SECRET_KEY", "hunter2")]);
     let ran = secret.run(SERVE).await;

@@ -61,7 +61,7 @@ async fn serve() -> Outcome {
     let endpoint = endpoint.ok_or("OTEL_EXPORTER_OTLP_ENDPOINT must name a collector")?;
     let exporter = SpanExporter::builder()
         .with_tonic()
-        .with_endpoint(endpoint.as_str())
+        .with_endpoint(endpoint.0.as_str())
         .build()?;
     let provider = SdkTracerProvider::builder()
         .with_batch_exporter(exporter)

@@ -9,12 +9,12 @@ mod witness;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use url::Url;
 
 use self::screen::Screen;
 use self::story::{Cast, Tally};
-use super::CliError;
+use super::{CliError, server};
 use crate::client::{Client, ClientError};
+use crate::config::shown;
 
 /// Where `make run` serves.
 pub(super) const DEFAULT_URL: &str = "http://127.0.0.1:8000";
@@ -23,7 +23,7 @@ pub(super) const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 pub(super) struct Arguments {
     /// The server
     #[arg(long, default_value = DEFAULT_URL)]
-    url: Url,
+    url: String,
     /// Play again and again, with the same members, until Ctrl-C
     #[arg(long = "loop")]
     again: bool,
@@ -52,12 +52,13 @@ impl Pace {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let screen = Screen::new();
-    let server = Client::new(follower::endpoint(&arguments.url))?;
-    let mut cast = match Cast::register(&server).await {
+    let client = Client::new(follower::endpoint(&server(&arguments.url)?))?;
+    let mut cast = match Cast::register(&client).await {
         Ok(cast) => cast,
         Err(ClientError::Unreachable { url, reason }) => {
             return Err(CliError::Usage(format!(
-                "no server answers at {url} ({reason}): start one with `make run`, or name another with --url"
+                "no server answers at {} ({reason}): start one with `make run`, or name another with --url",
+                shown::address(url.as_str())
             )));
         }
         Err(error) => return Err(error.into()),

@@ -3,11 +3,10 @@
 //! Sent after commit and from a connection of its own: NOTIFY inside the writer's transaction would
 //! take a lock over the whole database at commit.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::sqlx;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 
 use super::{Ear, Speaker};
 use crate::telemetry::outage::Outage;
@@ -16,11 +15,8 @@ const CHANNEL: &str = "plant_care_wake";
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// The bus's own two connections, made when first used.
-pub(super) fn pool(url: &str) -> Result<PgPool, DbErr> {
-    PgPoolOptions::new()
-        .max_connections(2)
-        .connect_lazy(url)
-        .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
+pub(super) fn pool(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new().max_connections(2).connect_lazy_with(options)
 }
 
 /// Sends by NOTIFY.
