@@ -268,6 +268,24 @@ async fn care_is_recorded_for_the_requests_plants_and_a_time_that_was() {
             (&Value::Null, &Value::Null)
         );
     }
+    // Whoever looks after the plants now has done nothing for them before she came.
+    let began = story.app.app.clock.now();
+    for (language, words) in [
+        ("en", "This is before the care began."),
+        ("fr", "C’est avant le début de la garde."),
+    ] {
+        app.app.clock.advance(TimeDelta::minutes(6));
+        app.sql(&format!(
+            "UPDATE users SET locale = '{}'",
+            language.to_uppercase()
+        ))
+        .await;
+        let mut early = input(|_, _| {});
+        early["occurredAt"] = json!(began - TimeDelta::minutes(6));
+        let payload = app.mutate(&story.caretaker, "recordCare", early, "").await;
+        assert_eq!(payload["userErrors"][0]["message"], words);
+        assert_eq!(payload["userErrors"][0]["field"], json!(["occurredAt"]));
+    }
     let before = input(|input, _| {
         input["occurredAt"] = json!("2026-06-01T11:04:00+02:00");
         input["note"] = json!("Soil was dry.");
@@ -278,7 +296,7 @@ async fn care_is_recorded_for_the_requests_plants_and_a_time_that_was() {
     assert_eq!(
         payload["event"],
         json!({
-            "occurredAt": "2026-06-01T09:04:00.000000Z", "recordedAt": "2026-06-01T09:00:00.000000Z",
+            "occurredAt": "2026-06-01T09:04:00.000000Z", "recordedAt": "2026-06-01T09:12:00.000000Z",
             "plant": { "name": "Fern" }, "taskKind": "WATER", "amountMl": null, "note": "Soil was dry.",
         })
     );

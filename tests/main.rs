@@ -68,4 +68,6 @@ mod support;
 #[cfg(test)]
 mod telemetry;
 #[cfg(test)]
+mod text;
+#[cfg(test)]
 mod websocket;

@@ -68,8 +68,9 @@ pub async fn record(
                 if occurred_at > write.now + CLOCKS_DIFFER {
                     return Err(Refusal::of("occurredAt", Reason::InTheFuture).into());
                 }
-                if occurred_at < request.created_at - CLOCKS_DIFFER {
-                    return Err(Refusal::of("occurredAt", Reason::InThePast).into());
+                // In progress since the start of this care: nothing can have been done for it before.
+                if occurred_at < request.status_since - CLOCKS_DIFFER {
+                    return Err(Refusal::of("occurredAt", Reason::BeforeCareBegan).into());
                 }
                 let record = care_record::Model {
                     id: CareRecordId(write.new_id()),

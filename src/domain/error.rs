@@ -1,5 +1,6 @@
 //! What a use case may answer instead of doing what it was asked.
 
+use chrono::NaiveDate;
 use sea_orm::DbErr;
 
 use crate::admission::Busy;
@@ -68,6 +69,14 @@ pub enum Reason {
         /// The fewest characters allowed.
         minimum: usize,
     },
+    /// A character NUL, which no text has.
+    HoldsNul,
+    /// A control character, or another that no keyboard types.
+    HoldsControl,
+    /// A line break where there is one line.
+    HoldsLineBreak,
+    /// A character that is not seen, or that turns the direction of what is.
+    HoldsInvisible,
     /// Not an e-mail address.
     NotAnEmail,
     /// Not an IANA time zone.
@@ -76,6 +85,13 @@ pub enum Reason {
     NotACell,
     /// The last day is before the first.
     EndsBeforeStart,
+    /// More than a year from the first day.
+    LongerThanAYear {
+        /// The latest last day.
+        latest: NaiveDate,
+    },
+    /// Before the care began that it was part of.
+    BeforeCareBegan,
     /// The days are over already.
     InThePast,
     /// Later than now, by more than clocks differ.

@@ -4,7 +4,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _, Set};
 use uuid::Uuid;
 
-use super::values::Text;
+use super::values::Token;
 use super::write::Work;
 use super::{Error, Member, Reason, Refusal, Write};
 use crate::app::App;
@@ -15,7 +15,7 @@ use crate::live::{Cursor, Stream, log};
 #[derive(Clone, Debug)]
 pub struct Keyed {
     /// The caller's own name for the mutation.
-    pub key: Text<200>,
+    pub key: Token<200>,
     /// A hash of the whole input.
     pub fingerprint: Vec<u8>,
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::{DbErr, QueryFilter as _};
 
-use super::values::Text;
+use super::values::{Name, Text};
 use super::{Error, Member};
 use crate::app::App;
 use crate::database::Database;
@@ -14,9 +14,9 @@ use crate::entity::{PlantId, UserId, care_request_plant};
 #[derive(Clone, Debug)]
 pub struct NewPlant {
     /// What its owner calls it.
-    pub name: Text<80>,
+    pub name: Name<80>,
     /// Its species, in its owner's words.
-    pub species_text: Option<Text<120>>,
+    pub species_text: Option<Name<120>>,
     /// What its caretaker should know.
     pub instructions: Option<Text<2000>>,
 }

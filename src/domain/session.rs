@@ -8,8 +8,8 @@ use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::throttle::Login;
-use super::values::{Email, Password};
-use super::{Error, Member, Reason};
+use super::values::{Email, Password, Sought};
+use super::{Error, Member, Reason, user as members};
 use crate::admission::{Key, Turn};
 use crate::app::App;
 use crate::auth;
@@ -40,14 +40,15 @@ pub struct Opened {
 }
 
 /// Opens a session for whoever knows the password, as often as the [throttle](super::throttle) allows.
-pub async fn login(app: &App, from: IpAddr, email: &Email, password: &str) -> Result<Opened, Error> {
-    let index = app.keys.email_index(email.as_ref());
-    let login = app.throttle.login(from, &index)?;
+pub async fn login(app: &App, from: IpAddr, email: &Sought, password: &str) -> Result<Opened, Error> {
+    let indexes = members::indexes(app, email);
+    let login = app.throttle.login(from, &indexes[0])?;
     let turn = app.admission.password(Key::of_address(from)).await?;
-    let judged = judge(app.clone(), login, index, password.to_owned(), turn);
+    let judged = judge(app.clone(), login, indexes, password.to_owned(), turn);
     // To its end: a guess counts, and keeps its turn, whether its answer is waited for or not.
     let (found, _turn) = app.to_its_end(judged).await??;
     let user = found.ok_or(Reason::InvalidCredentials)?;
+    let user = kept_anew(app, user, email).await;
     let family = FamilyId(app.clock.new_id());
     let (opened, row) = open(app, user, family);
     app.write("login", row, |write, row| {
@@ -60,30 +61,65 @@ pub async fn login(app: &App, from: IpAddr, email: &Email, password: &str) -> Re
     Ok(opened)
 }
 
-/// The active member whose password it is, as the throttle is told.
+/// The active member whose password it is, and what of what she typed it was, as the throttle is told.
 async fn judge(
     app: App,
     login: Login,
-    index: Vec<u8>,
+    indexes: Vec<Vec<u8>>,
     password: String,
     turn: Turn,
-) -> Result<(Option<user::Model>, Turn), Error> {
+) -> Result<(Option<(user::Model, String)>, Turn), Error> {
     let judging = login.judge().await?;
-    let found = verify(&app, index, &password).await?;
+    let found = verify(&app, &indexes, &password).await?;
     judging.judged(found.is_some());
     Ok((found, turn))
 }
 
-/// The active member whose password it is.
-async fn verify(app: &App, index: Vec<u8>, password: &str) -> Result<Option<user::Model>, Error> {
-    let found = user::by_email_index(index).one(app.database.reader()).await?;
-    let hash = found
-        .as_ref()
-        .map_or(NO_PASSWORD, |user| &user.password_hash)
-        .to_owned();
-    let password = password.to_owned();
-    let matches = hashing(app, move || crypto::verify_password(&password, &hash)).await?;
-    Ok(found.filter(|user| matches && user.status == UserStatus::Active))
+/// The active member whose password it is, and what of what she typed it was.
+async fn verify(
+    app: &App,
+    indexes: &[Vec<u8>],
+    password: &str,
+) -> Result<Option<(user::Model, String)>, Error> {
+    let found = members::behind(app, indexes).await?;
+    let mut hashes: Vec<_> = found.iter().map(|user| user.password_hash.clone()).collect();
+    if hashes.is_empty() {
+        hashes.push(NO_PASSWORD.to_owned());
+    }
+    let tries = Password::tries(password);
+    let judge = move || {
+        hashes.iter().enumerate().find_map(|(nth, hash)| {
+            let right = tries.iter().find(|form| crypto::verify_password(form, hash))?;
+            Some((nth, right.clone()))
+        })
+    };
+    let Some((nth, form)) = hashing(app, judge).await? else {
+        return Ok(None);
+    };
+    let user = found.into_iter().nth(nth);
+    let active = user.filter(|user| user.status == UserStatus::Active);
+    Ok(active.map(|user| (user, form)))
+}
+
+/// Has the credentials of who has just proved to be a member kept as they are kept today, if they are not yet: new
+/// rules for them bind new ones only. What cannot be is left as it is, and does not keep her out.
+async fn kept_anew(app: &App, (mut user, typed): (user::Model, String), sought: &Sought) -> user::Model {
+    let index = |email: &Email| app.keys.email_index(email.normal());
+    let email = sought.email().filter(|email| index(email) != user.email_index);
+    let password = Password::parse("password", &typed)
+        .ok()
+        .filter(|new| new.as_ref() != typed);
+    if email.is_none() && password.is_none() {
+        return user;
+    }
+    let before = user.clone();
+    match members::keep_anew(app, &mut user, email, password).await {
+        Ok(()) => user,
+        Err(error) => {
+            tracing::warn!(?error, "the credentials of a member are still kept as before");
+            before
+        }
+    }
 }
 
 /// Exchanges a refresh token for a new pair, as often as the [throttle](super::throttle) allows with tokens that open

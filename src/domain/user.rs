@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, SqlErr};
 
 use super::session::{self, Opened};
-use super::values::{Email, Password, Text, Timezone};
+use super::values::{Email, Name, Password, Sought, Text, Timezone};
 use super::{Error, Reason, Refusal, Write};
 use crate::admission::Key;
 use crate::app::App;
@@ -25,7 +25,7 @@ pub struct NewUser {
     /// Her password.
     pub password: Password,
     /// The name others see.
-    pub display_name: Text<80>,
+    pub display_name: Name<80>,
     /// The language she reads.
     pub locale: Locale,
     /// Her time zone.
@@ -55,9 +55,9 @@ pub async fn register(app: &App, new: NewUser) -> Result<Opened, Error> {
     let (data_key, data_key_wrapped) = app.keys.new_data_key();
     let user = user::Model {
         id: UserId(app.clock.new_id()),
-        display_name: new.display_name.into_string(),
-        email_index: app.keys.email_index(new.email.as_ref()),
-        email_sealed: data_key.seal("email", new.email.as_ref()),
+        display_name: Text::into_string(new.display_name),
+        email_index: app.keys.email_index(new.email.normal()),
+        email_sealed: data_key.seal("email", new.email.shown()),
         data_key_wrapped,
         password_hash: session::hash(app, new.password).await?,
         role: Role::Member,
@@ -72,8 +72,18 @@ pub async fn register(app: &App, new: NewUser) -> Result<Opened, Error> {
         version: 1,
     };
     let (opened, row) = session::open(app, user.clone(), FamilyId(app.clock.new_id()));
-    app.write("register", (user, row), |write, (user, row)| {
+    // Her address may have been taken before addresses had a normal form.
+    let others = indexes(app, &new.email.into()).split_off(1);
+    app.write("register", (user, row, others), |write, (user, row, others)| {
         Box::pin(async move {
+            if !others.is_empty()
+                && user::by_email_indexes(others)
+                    .one(write.transaction)
+                    .await?
+                    .is_some()
+            {
+                return Err(Refusal::of("email", Reason::EmailTaken).into());
+            }
             write.insert(user.clone()).await.map_err(taken)?;
             write.insert(row.clone()).await?;
             write.after_commit(|app| {
@@ -95,12 +105,64 @@ pub fn email(app: &App, user: &user::Model) -> Result<String, Error> {
 }
 
 /// The member with an e-mail address, for the operators' commands.
-pub async fn by_email(app: &App, email: &Email) -> Result<user::Model, Error> {
-    let index = app.keys.email_index(email.as_ref());
-    user::by_email_index(index)
-        .one(app.database.reader())
-        .await?
-        .ok_or_else(|| Reason::NotFound.into())
+pub async fn by_email(app: &App, email: &Sought) -> Result<user::Model, Error> {
+    let found = behind(app, &indexes(app, email)).await?;
+    found.into_iter().next().ok_or_else(|| Reason::NotFound.into())
+}
+
+/// The blind indexes of the forms under which an address may be kept, the newest first.
+pub(super) fn indexes(app: &App, email: &Sought) -> Vec<Vec<u8>> {
+    let forms = email.forms().iter();
+    forms.map(|form| app.keys.email_index(form)).collect()
+}
+
+/// The members behind an address, in the order of its forms: more than one only if they registered before there
+/// was a normal form.
+pub(super) async fn behind(app: &App, indexes: &[Vec<u8>]) -> Result<Vec<user::Model>, Error> {
+    let mut found = user::by_email_indexes(indexes).all(app.database.reader()).await?;
+    found.sort_by_key(|user| indexes.iter().position(|index| *index == user.email_index));
+    Ok(found)
+}
+
+/// Keeps the address and the password of a member, who has just proved to be her, as they are kept today.
+pub(super) async fn keep_anew(
+    app: &App,
+    user: &mut user::Model,
+    email: Option<&Email>,
+    password: Option<Password>,
+) -> Result<(), Error> {
+    let mut kept = user::ActiveModel::default();
+    if let Some(email) = email
+        // Somebody else's since: hers stays as it is.
+        && behind(app, &[app.keys.email_index(email.normal())]).await?.is_empty()
+    {
+        let data_key = app.keys.unwrap_data_key(&user.data_key_wrapped)?;
+        user.email_index = app.keys.email_index(email.normal());
+        user.email_sealed = data_key.seal("email", email.shown());
+        kept.email_index = sea_orm::Set(user.email_index.clone());
+        kept.email_sealed = sea_orm::Set(user.email_sealed.clone());
+    }
+    if let Some(password) = password {
+        user.password_hash = session::hash(app, password).await?;
+        kept.password_hash = sea_orm::Set(user.password_hash.clone());
+    }
+    if kept == user::ActiveModel::default() {
+        return Ok(());
+    }
+    app.write("keep_credentials_anew", (user.id, kept), |write, (id, kept)| {
+        Box::pin(async move {
+            user::Entity::update_many()
+                .set(kept.clone())
+                .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
+                .filter(user::Column::Id.eq(*id))
+                .exec(write.transaction)
+                .await?;
+            Ok(())
+        })
+    })
+    .await?;
+    user.version += 1;
+    Ok(())
 }
 
 /// Gives a member a role. Her tokens end, so that no old one speaks for the new role.

@@ -127,7 +127,10 @@ pub enum Locale {
     Fr,
 }
 
-/// The member behind an e-mail address, by its blind index.
-pub fn by_email_index(index: Vec<u8>) -> Select<Entity> {
-    Entity::find().filter(COLUMN.email_index.eq(index))
+/// The members behind an e-mail address, by the blind indexes of the forms under which it may be kept.
+pub fn by_email_indexes(indexes: &[Vec<u8>]) -> Select<Entity> {
+    match indexes {
+        [index] => Entity::find().filter(COLUMN.email_index.eq(index.clone())),
+        indexes => Entity::find().filter(Column::EmailIndex.is_in(indexes.iter().cloned())),
+    }
 }

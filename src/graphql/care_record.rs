@@ -66,7 +66,8 @@ pub struct RecordCareInput {
     amount_ml: Option<i32>,
     /// What else there is to say: at most 2,000 characters.
     note: Option<String>,
-    /// When it was done, by the client's clock, so that it can be captured offline; now if it is not given.
+    /// When it was done, by the client's clock, so that it can be captured offline; now if it is not given. Not before the
+    /// care began.
     occurred_at: Option<DateTime>,
     /// The caller's own name for this mutation: the same name with the same input does it once.
     idempotency_key: Option<String>,

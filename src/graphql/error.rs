@@ -318,10 +318,16 @@ fn code(reason: Reason) -> UserErrorCode {
         Reason::Blank
         | Reason::TooLong { .. }
         | Reason::TooShort { .. }
+        | Reason::HoldsNul
+        | Reason::HoldsControl
+        | Reason::HoldsLineBreak
+        | Reason::HoldsInvisible
         | Reason::NotAnEmail
         | Reason::NotATimezone
         | Reason::NotACell
         | Reason::EndsBeforeStart
+        | Reason::LongerThanAYear { .. }
+        | Reason::BeforeCareBegan
         | Reason::InThePast
         | Reason::InTheFuture
         | Reason::OutOfRange { .. }

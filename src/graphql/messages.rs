@@ -17,10 +17,20 @@ fn english(reason: Reason) -> String {
         Reason::Blank => "This must not be empty.".into(),
         Reason::TooLong { maximum } => format!("At most {maximum} characters are allowed."),
         Reason::TooShort { minimum } => format!("At least {minimum} characters are needed."),
+        Reason::HoldsNul => "This holds the character NUL (U+0000), which no text can have.".into(),
+        Reason::HoldsControl => "This holds a control character, which cannot be used here.".into(),
+        Reason::HoldsLineBreak => "This must be a single line: a line break cannot be used here.".into(),
+        Reason::HoldsInvisible => {
+            "This holds an invisible character, or one that changes the direction of writing.".into()
+        }
         Reason::NotAnEmail => "This is not an e-mail address.".into(),
         Reason::NotATimezone => "This is not a time zone; Europe/Paris is one.".into(),
         Reason::NotACell => "This is not a geohash of six characters.".into(),
         Reason::EndsBeforeStart => "The last day is before the first.".into(),
+        Reason::LongerThanAYear { latest } => {
+            format!("At most a year is allowed: the last day can be {latest} at the latest.")
+        }
+        Reason::BeforeCareBegan => "This is before the care began.".into(),
         Reason::InThePast => "This is in the past.".into(),
         Reason::InTheFuture => "This is in the future.".into(),
         Reason::OutOfRange { minimum, maximum } => format!("It must be from {minimum} to {maximum}."),
@@ -53,10 +63,21 @@ fn french(reason: Reason) -> String {
         Reason::Blank => "Ce champ ne doit pas être vide.".into(),
         Reason::TooLong { maximum } => format!("{maximum} caractères au maximum."),
         Reason::TooShort { minimum } => format!("{minimum} caractères au minimum."),
+        Reason::HoldsNul => "Le caractère NUL (U+0000) ne peut figurer dans aucun texte.".into(),
+        Reason::HoldsControl => "Un caractère de contrôle ne peut pas être utilisé ici.".into(),
+        Reason::HoldsLineBreak => "Une seule ligne est permise : pas de saut de ligne ici.".into(),
+        Reason::HoldsInvisible => {
+            "Un caractère invisible, ou qui change le sens de l’écriture, ne peut pas être utilisé ici."
+                .into()
+        }
         Reason::NotAnEmail => "Ce n’est pas une adresse e-mail.".into(),
         Reason::NotATimezone => "Ce n’est pas un fuseau horaire ; Europe/Paris en est un.".into(),
         Reason::NotACell => "Ce n’est pas un geohash de six caractères.".into(),
         Reason::EndsBeforeStart => "Le dernier jour précède le premier.".into(),
+        Reason::LongerThanAYear { latest } => {
+            format!("Un an au maximum : le dernier jour peut être le {latest} au plus tard.")
+        }
+        Reason::BeforeCareBegan => "C’est avant le début de la garde.".into(),
         Reason::InThePast => "C’est dans le passé.".into(),
         Reason::InTheFuture => "C’est dans le futur.".into(),
         Reason::OutOfRange { minimum, maximum } => format!("La valeur doit être de {minimum} à {maximum}."),

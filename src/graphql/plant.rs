@@ -146,9 +146,9 @@ impl Plant {
 /// A plant to be added.
 #[derive(InputObject)]
 pub struct CreatePlantInput {
-    /// What its owner calls it: at most 80 characters.
+    /// What its owner calls it: one line of at most 80 characters, without invisible ones.
     name: String,
-    /// Its species, in its owner's words: at most 120 characters.
+    /// Its species, in its owner's words: one line of at most 120 characters, without invisible ones.
     species_text: Option<String>,
     /// How to look after it: at most 2,000 characters.
     instructions: Option<String>,

@@ -9,7 +9,7 @@ use super::scope::{app, member, scope};
 use super::user::{Locale, User};
 use crate::domain::session::Opened;
 use crate::domain::user::NewUser;
-use crate::domain::values::{Email, Password, Text, Timezone, gather};
+use crate::domain::values::{Email, Password, Sought, Text, Timezone, gather};
 use crate::domain::{self, Error};
 
 /// What a member gets who logged in.
@@ -46,12 +46,13 @@ pub struct LogoutPayload {
 /// Who wants to become a member.
 #[derive(InputObject)]
 pub struct RegisterInput {
-    /// Her e-mail address. It is stored encrypted and shown to nobody else.
+    /// Her e-mail address, whose domain may be an international one. It is stored encrypted and shown to nobody else.
     email: String,
-    /// Her password: 8 to 200 characters.
+    /// Her password: 8 to 200 characters, at least one of which is seen. Spaces count, and however an accented letter is
+    /// typed, it is the same.
     #[graphql(secret)]
     password: String,
-    /// The name others see: at most 80 characters.
+    /// The name others see: one line of at most 80 characters, without invisible ones.
     display_name: String,
     /// The language she reads; that of `Accept-Language` if it is not given.
     locale: Option<Locale>,
@@ -162,7 +163,7 @@ async fn register(context: &Context<'_>, input: RegisterInput) -> Result<Opened,
 }
 
 async fn login(context: &Context<'_>, input: LoginInput) -> Result<Opened, Error> {
-    let email = Email::parse("email", &input.email)?;
+    let email = Sought::parse("email", &input.email)?;
     domain::session::login(
         app(context),
         scope(context).caller.address,

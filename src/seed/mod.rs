@@ -111,7 +111,7 @@ async fn logins(app: &App) -> Result<Logins, Error> {
 /// A member of the demonstration, if she has joined.
 async fn member(app: &App, person: &Person) -> Result<Option<user::Model>, domain::Error> {
     let email = Email::parse("email", &person.email())?;
-    match domain::user::by_email(app, &email).await {
+    match domain::user::by_email(app, &email.into()).await {
         Ok(user) => Ok(Some(user)),
         Err(domain::Error::Refused(refusals))
             if refusals.iter().any(|refusal| refusal.reason == Reason::NotFound) =>

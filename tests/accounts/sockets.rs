@@ -1,7 +1,7 @@
 //! A websocket that outlives its session.
 
 use plant_care::domain::user;
-use plant_care::domain::values::Email;
+use plant_care::domain::values::Sought;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Story, TestApp};
@@ -13,7 +13,7 @@ async fn a_suspended_members_socket_is_closed_and_tells_her_nothing_more() {
     let mut socket = app.socket(&story.owner).await;
     socket.follow(&story.request, None).await;
     socket.replay().await;
-    let email = Email::parse("email", &story.owner.email).unwrap();
+    let email = Sought::parse("email", &story.owner.email).unwrap();
     let owner = user::by_email(&app.app, &email).await.unwrap();
     user::suspend(&app.app, owner.id).await.unwrap();
     story.water(100).await;

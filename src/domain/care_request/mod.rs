@@ -14,7 +14,7 @@ use sea_orm::{
 use self::state::Step;
 use super::idempotency::Done;
 use super::policy::{self, Action};
-use super::values::{Cell, Days, Text, Timezone};
+use super::values::{Cell, Days, Name, Text, Timezone};
 use super::write::{Happening, Write};
 use super::{Error, Keyed, Member, Reason, Refusal, Written};
 use crate::app::App;
@@ -33,7 +33,7 @@ pub struct NewCareRequest {
     /// The plants, in the order in which they are shown.
     pub plants: Vec<PlantId>,
     /// What it is called.
-    pub title: Text<120>,
+    pub title: Name<120>,
     /// Where the plants are looked after.
     pub mode: CareMode,
     /// From when until when.

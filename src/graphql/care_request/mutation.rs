@@ -17,13 +17,13 @@ use crate::graphql::scope::{app, member};
 pub struct CreateCareRequestInput {
     /// The plants, 1 to 50, in the order in which they are to be shown. A plant is in at most one request for a day.
     plant_ids: Vec<ID>,
-    /// What it is called: at most 120 characters.
+    /// What it is called: one line of at most 120 characters, without invisible ones.
     title: String,
     /// Where the plants are looked after.
     mode: CareMode,
     /// The first day.
     starts_on: Date,
-    /// The last day, at most a year after the first.
+    /// The last day, at most a year after the first: on the same day of the next year at the latest.
     ends_on: Date,
     /// The IANA time zone of the days, such as `Europe/Paris`.
     timezone: String,
