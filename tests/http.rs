@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod busy;
 #[cfg(test)]
+mod discretion;
+#[cfg(test)]
+mod framing;
+#[cfg(test)]
 mod negotiation;
 #[cfg(test)]
 mod origins;

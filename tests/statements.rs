@@ -34,6 +34,7 @@ async fn count(app: &TestApp, member: &Member, query: &str, variables: Value) ->
 async fn ask(router: &Router, member: &Member, query: &str, variables: Value) -> Value {
     let body = json!({ "query": query, "variables": variables }).to_string();
     let request = Request::post("/graphql")
+        .header("host", "localhost")
         .header("content-type", "application/json")
         .header("authorization", format!("Bearer {}", member.token))
         .body(Body::from(body))

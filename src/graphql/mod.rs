@@ -9,6 +9,7 @@ pub mod care_record;
 pub mod care_request;
 pub mod comment;
 pub mod connection;
+mod discreet;
 pub mod document;
 pub mod error;
 pub mod feed;
@@ -49,6 +50,7 @@ use async_graphql_value::ConstValue;
 
 use self::batches::with_batches;
 use self::busy::Busy;
+use self::discreet::discreet;
 use self::document::Document;
 use self::error::{ApiError, Exceeded, OUT_OF_TIME, is_ours, outcome, with_codes};
 use self::known::{Known, only};
@@ -259,6 +261,7 @@ impl Api {
             Err(busy) => return busy.into_response(),
         };
         let parsed = Arc::clone(&document.parsed);
+        let written = self.kept_for_discretion(&document);
         let is_valid = parsed.is_valid(&document.request.variables);
         let admitted = match self.admit(document, caller, operation.run.notes()) {
             Ok(admitted) => admitted,
@@ -283,7 +286,7 @@ impl Api {
         self.calls
             .count_called(&operation.run.notes().take_called(), metrics);
         self.busy.note_response(&response);
-        let response = with_codes(response);
+        let response = with_codes(discreet(response, written.as_deref()));
         match cost {
             Some(cost) => response.extension("cost", cost),
             None => response,

@@ -132,17 +132,32 @@ async fn metrics(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response 
     let Ok(text) = desk.app.telemetry.metrics.open_metrics() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let accepts = headers.get_all(header::ACCEPT).iter();
-    let takes_open = accepts
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| value.contains(OPEN_METRICS));
-    if takes_open {
+    if takes_open_metrics(&headers) {
         let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         ([(header::CONTENT_TYPE, content_type)], text).into_response()
     } else {
         let content_type = "text/plain; version=0.0.4; charset=utf-8";
         ([(header::CONTENT_TYPE, content_type)], plain(&text)).into_response()
     }
+}
+
+/// Whether who asks takes `OpenMetrics`: she names it, and not with a weight of zero.
+fn takes_open_metrics(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter();
+    let mut ranges = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    ranges.any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(OPEN_METRICS));
+        let weight = parts
+            .filter_map(|parameter| parameter.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+            .map_or(1.0, |(_, weight)| weight.trim().parse().unwrap_or(0.0_f32));
+        named && weight > 0.0
+    })
 }
 
 /// `PUT /log-level`: logs what directives in the manner of `RUST_LOG` say from now on.
@@ -160,5 +175,37 @@ async fn set_log_level(State(desk): State<Arc<Desk>>, directives: String) -> Res
             };
             (status, Json(json!({ "error": error.to_string() }))).into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_metrics_are_for_who_takes_them() {
+        let takes = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            takes_open_metrics(&headers)
+        };
+        for yes in [
+            "application/openmetrics-text",
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;q=0.3",
+            "text/plain, Application/OpenMetrics-Text; q=0.1",
+        ] {
+            assert!(takes(yes), "{yes}");
+        }
+        for no in [
+            "",
+            "text/plain",
+            "*/*",
+            "application/openmetrics-text;q=0",
+            "application/openmetrics-text;version=1.0.0; q=0.0, text/plain",
+            "application/openmetrics-text-x",
+        ] {
+            assert!(!takes(no), "{no}");
+        }
+        assert!(!takes_open_metrics(&HeaderMap::new()));
     }
 }

@@ -8,9 +8,13 @@ use crate::config::{Config, Environment};
 /// Whether a page of the request's `Origin` may call: the server's own, those of `ALLOWED_ORIGINS`, and in
 /// development any of this machine. A request without one comes from a program, not a page.
 pub fn allowed(config: &Config, headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let Some(origin) = origins.next() else {
         return true;
     };
+    if origins.next().is_some() {
+        return false;
+    }
     let Some(origin) = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok()) else {
         return false;
     };

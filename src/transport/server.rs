@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -32,6 +32,8 @@ const LAST_WORDS: Duration = Duration::from_millis(1_500);
 const REQUESTS: usize = 2_000;
 /// Descriptors for the management listener, those who are refused, and files.
 const RESERVED: i64 = 96;
+/// How long a browser may keep what it was allowed: as long as any of them does.
+const PREFLIGHT_FOR: Duration = Duration::from_hours(2);
 
 /// Why serving could not begin or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +186,7 @@ pub fn router(api: Api) -> Router {
         .layer(cors(config))
         .merge(graphiql::router())
         .fallback(http::no_such_address)
+        .layer(middleware::from_fn(http::guard::guard))
         .layer(observed)
 }
 
@@ -205,7 +208,15 @@ fn cors(config: Arc<Config>) -> CorsLayer {
             header::ACCEPT_LANGUAGE,
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            HeaderName::from_static("last-event-id"),
+            // What clients send along by themselves, to be traced, or so that a browser has to ask first.
+            HeaderName::from_static("traceparent"),
+            HeaderName::from_static("tracestate"),
+            HeaderName::from_static("apollo-require-preflight"),
+            HeaderName::from_static("x-requested-with"),
+            HeaderName::from_static("graphql-preflight"),
         ])
+        .max_age(PREFLIGHT_FOR)
 }
 
 /// `/schema.graphql`: the schema's text, where the schema may be asked for.

@@ -14,8 +14,10 @@ use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
 
 use super::audience::Audience;
+use super::http::negotiate::has_run;
 use crate::graphql::Api;
 use crate::graphql::document::Document;
+use crate::graphql::json;
 use crate::graphql::live::{Following, Step};
 use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
@@ -57,14 +59,13 @@ pub fn respond(
 
 /// A single answer, as events.
 pub fn only(answer: &async_graphql::Response) -> Response {
-    let answer = serde_json::to_string(answer).unwrap_or_default();
-    stream(Body::from(event(&answer, None) + &complete()))
+    stream(Body::from(event(&written(answer), None) + &complete()))
 }
 
 fn stream(body: Body) -> Response {
     let fields = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-cache, no-transform"),
+        (header::CACHE_CONTROL, "no-store, no-transform"),
         // Nginx would wait for more before it passes anything on.
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
@@ -157,8 +158,7 @@ impl Events {
         } else {
             self.api.run_in_turn(document, caller).await
         };
-        let answer = serde_json::to_string(&answer).unwrap_or_default();
-        (State::Ending, event(&answer, None))
+        (State::Ending, event(&written(&answer), None))
     }
 
     /// Waits until there is something to look at; says whether it is time for a comment.
@@ -219,6 +219,11 @@ async fn step(mut following: Box<Following>, mailbox: &Mailbox) -> Option<(Box<F
             Either::Right(_) => {}
         }
     }
+}
+
+/// An answer as it is written everywhere: one to a request that was not run has no `data`.
+fn written(answer: &async_graphql::Response) -> String {
+    String::from_utf8(json::of_response(answer, has_run(answer))).unwrap_or_default()
 }
 
 /// An event with an answer. JSON as it is written here has no line breaks.

@@ -23,10 +23,49 @@ async fn pages_of_allowed_origins_may_read_answers_and_others_may_not() {
     let allowed = |headers: &HeaderMap| headers.get("access-control-allow-origin").cloned();
     let friend = preflight("https://app.example.org").await;
     assert_eq!(allowed(friend.headers()).unwrap(), "https://app.example.org");
+    let told = |headers: &HeaderMap, name: &str| headers[name].to_str().unwrap().to_ascii_lowercase();
+    assert_eq!(told(friend.headers(), "access-control-max-age"), "7200");
+    let taken = told(friend.headers(), "access-control-allow-headers");
+    for header in [
+        "accept-language",
+        "authorization",
+        "content-type",
+        "traceparent",
+        "apollo-require-preflight",
+        "x-requested-with",
+        "graphql-preflight",
+    ] {
+        assert!(
+            taken.split(',').any(|taken| taken.trim() == header),
+            "{header}: {taken}"
+        );
+    }
+    assert!(!friend.headers().contains_key("access-control-allow-credentials"));
     let stranger = preflight("https://evil.example").await;
     assert_eq!(allowed(stranger.headers()), None);
-    let simple = get(&app, &[("query", "{ viewer { id } }")]).header(ORIGIN, "https://evil.example");
-    assert_eq!(allowed(simple.send().await.unwrap().headers()), None);
+    let simple = get(&app, &[("query", "{ viewer { id } }")]);
+    let foreign = simple.try_clone().unwrap().header(ORIGIN, "https://evil.example");
+    let foreign = foreign.send().await.unwrap();
+    assert_eq!(allowed(foreign.headers()), None);
+    // What is answered differs by who asks, also where nobody of another origin does.
+    for answer in [foreign, simple.try_clone().unwrap().send().await.unwrap()] {
+        let vary: Vec<_> = answer
+            .headers()
+            .get_all("vary")
+            .iter()
+            .map(|line| line.to_str().unwrap())
+            .collect();
+        assert!(vary.join(",").to_ascii_lowercase().contains("origin"), "{vary:?}");
+    }
+    let own = simple
+        .header(ORIGIN, "https://app.example.org")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        told(own.headers(), "access-control-expose-headers"),
+        "retry-after"
+    );
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn no_body_makes_the_server_fail() {
 
 /// Sends a body, and checks that the answer is one of ours.
 async fn assert_answered(router: &Router, member: &Member, dice: &mut Dice, body: Vec<u8>) {
-    let mut request = Request::post("/graphql");
+    let mut request = Request::post("/graphql").header(header::HOST, "localhost");
     if !dice.once_in(20) {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }

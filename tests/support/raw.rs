@@ -122,3 +122,22 @@ impl Raw {
         )
     }
 }
+
+/// Sends bytes over a connection of their own, and gives all that comes back until the server closes it.
+pub(crate) async fn exchange(url: &str, request: &[u8]) -> String {
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    // A server that refuses closes before it has read everything.
+    drop(stream.write_all(request).await);
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    let reading = async {
+        while let Ok(read @ 1..) = stream.read(&mut piece).await {
+            answer.extend_from_slice(&piece[..read]);
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading)
+        .await
+        .expect("an end in time");
+    String::from_utf8_lossy(&answer).into_owned()
+}

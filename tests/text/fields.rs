@@ -67,7 +67,7 @@ pub(super) fn of_schema() -> Vec<Field> {
         let of = definition.node.name.node.to_string();
         match definition.node.kind {
             TypeKind::InputObject(input) => {
-                add(&mut fields, &of, input.fields.iter().map(|field| &field.node))
+                add(&mut fields, &of, input.fields.iter().map(|field| &field.node));
             }
             TypeKind::Object(object) => {
                 for field in &object.fields {

@@ -12,6 +12,7 @@ use super::snapshot::Snapshot;
 use super::{Stage, Told};
 use crate::graphql::Api;
 use crate::graphql::batches::with_batches;
+use crate::graphql::discreet::discreet;
 use crate::graphql::document::Document;
 use crate::graphql::error::{ApiError, Exceeded, outcome, with_codes};
 use crate::graphql::scope::Caller;
@@ -116,6 +117,7 @@ impl Api {
         self.check(&document).map_err(refused)?;
         let prepared = self.groups.operations.of(&document, &self.calls);
         let prepared = prepared.map_err(refused)?;
+        let written = self.kept_for_discretion(&document);
         let request = document.request;
         let stage = Stage::open();
         let opening = prepared.request(&request.variables);
@@ -128,7 +130,7 @@ impl Api {
             &self.schema
         };
         if let Some(response) = schema.execute_stream(opening).next().await {
-            return Err(Box::new(with_codes(response)));
+            return Err(Box::new(with_codes(discreet(response, written.as_deref()))));
         }
         let Some(mut plan) = stage.plan() else {
             return Err(refused(ApiError::BadRequest("Nothing is selected.".to_owned())));

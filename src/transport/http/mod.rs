@@ -1,6 +1,7 @@
 //! GraphQL over HTTP: POST runs queries and mutations, GET queries only, and either what is answered with events.
 
 mod events;
+pub mod guard;
 pub mod negotiate;
 mod request;
 mod respond;

@@ -1,8 +1,9 @@
 //! What a request over HTTP asks for, out of its body or its address. Nothing has run yet.
 
 use async_graphql::Request;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
@@ -19,17 +20,13 @@ pub(super) async fn body(headers: &HeaderMap, body: Body, maximum: usize) -> Res
             "Send the request as application/json, in UTF-8.",
         ));
     }
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse().ok());
-    to_bytes(body, maximum).await.map_err(|_| {
-        let exceeded = Exceeded {
-            limit: "BODY_BYTES",
-            value: announced.unwrap_or(maximum + 1),
-            maximum,
-        };
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, ApiError::LimitExceeded(exceeded))
-    })
+    if !is_plain(headers) {
+        return Err(Refusal::bad(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Send the body as it is: a Content-Encoding is not taken.",
+        ));
+    }
+    whole(headers, body, maximum).await
 }
 
 /// The request in the body of a POST.
@@ -37,6 +34,58 @@ pub(super) fn of_body(body: &[u8]) -> Result<Request, Refusal> {
     let request = serde_json::from_slice(body)
         .map_err(|_| Refusal::bad(StatusCode::BAD_REQUEST, "The body is not JSON."))?;
     Ok(read(request)?)
+}
+
+/// The whole body. One that is announced as too large is refused before any of it is read.
+async fn whole(headers: &HeaderMap, body: Body, maximum: usize) -> Result<Bytes, Refusal> {
+    let too_large = |value| {
+        let exceeded = Exceeded {
+            limit: "BODY_BYTES",
+            value,
+            maximum,
+        };
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, ApiError::LimitExceeded(exceeded))
+    };
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    if let Some(announced) = announced.filter(|announced| *announced > maximum) {
+        return Err(too_large(announced));
+    }
+    let mut pieces = body.into_data_stream();
+    let mut first = Bytes::new();
+    let mut whole = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| {
+            Refusal::bad(
+                StatusCode::BAD_REQUEST,
+                "The body did not come as it was announced.",
+            )
+        })?;
+        let length = first.len() + whole.len() + piece.len();
+        if length > maximum {
+            return Err(too_large(length));
+        }
+        // Most come in one piece, which need not be copied.
+        if first.is_empty() && whole.is_empty() {
+            first = piece;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&piece);
+        }
+    }
+    Ok(if whole.is_empty() { first } else { whole.into() })
+}
+
+/// Whether a body comes as it is. Nobody needs to compress what is so small.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    codings
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .all(|coding| {
+            let coding = coding.trim_ascii();
+            coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+        })
 }
 
 /// Whether anything is asked for in an address's query string.

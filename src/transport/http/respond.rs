@@ -87,13 +87,19 @@ fn write(media_type: MediaType, status: StatusCode, answer: &Answer) -> Response
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media_type.content_type());
     headers.append(header::VARY, HeaderValue::from_static("accept"));
+    // Tokens, tickets and what one member may see: no cache may have any of it.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match status {
         StatusCode::UNAUTHORIZED => {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        StatusCode::SERVICE_UNAVAILABLE => {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            // RFC 9110, section 15.5.16: so that it can be known what was wrong.
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         _ => {}
     }
