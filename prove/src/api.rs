@@ -91,7 +91,7 @@ impl Api {
         }
         let text = format!("{status} {error}");
         Err(match error["extensions"]["code"].as_str() {
-            Some("INTERNAL" | "SERVER_BUSY") | None => Refusal::Unavailable(text),
+            Some("INTERNAL" | "SERVER_BUSY" | "TIMED_OUT") | None => Refusal::Unavailable(text),
             Some(_) => Refusal::Refused(text),
         })
     }

@@ -49,3 +49,9 @@ pub fn is_busy(response: &Response) -> bool {
     let mut errors = response.errors.iter();
     errors.any(|error| code_of(error) == ApiError::SERVER_BUSY)
 }
+
+/// Whether an answer tells that the time was over.
+pub fn is_timed_out(response: &Response) -> bool {
+    let mut errors = response.errors.iter();
+    errors.any(|error| code_of(error) == ApiError::TIMED_OUT)
+}

@@ -43,6 +43,13 @@ pub enum ApiError {
     ServerBusy,
     /// The database was asked to store it and did not answer: nobody knows whether it is.
     Unconfirmed,
+    /// It took longer than it may. What a mutation has written by then is not known.
+    TimedOut {
+        /// Whether something may have been written.
+        is_mutation: bool,
+        /// How long it may take.
+        seconds: usize,
+    },
     /// It went wrong inside.
     Internal {
         /// Under which it was logged.
@@ -53,6 +60,9 @@ pub enum ApiError {
 impl ApiError {
     /// The code of [`ServerBusy`](Self::ServerBusy).
     pub const SERVER_BUSY: &str = "SERVER_BUSY";
+
+    /// The code of [`TimedOut`](Self::TimedOut).
+    pub const TIMED_OUT: &str = "TIMED_OUT";
 
     /// Something that went wrong inside: logged here, once, in full.
     pub fn internal(error: &impl Debug) -> Self {
@@ -87,6 +97,7 @@ impl ApiError {
             Self::NotFound | Self::NoSuchAddress => "NOT_FOUND",
             Self::LimitExceeded(_) => "LIMIT_EXCEEDED",
             Self::ServerBusy | Self::Unconfirmed => Self::SERVER_BUSY,
+            Self::TimedOut { .. } => Self::TIMED_OUT,
             Self::Internal { .. } => INTERNAL,
         }
     }
@@ -107,6 +118,17 @@ impl ApiError {
                                   same idempotencyKey."
                     .to_owned()
             }
+            Self::TimedOut {
+                is_mutation: false,
+                seconds,
+            } => format!("This took longer than {seconds} s, and was stopped."),
+            Self::TimedOut {
+                is_mutation: true,
+                seconds,
+            } => format!(
+                "This took longer than {seconds} s. Whether it was done is not known: with an idempotencyKey the same \
+                 request tells."
+            ),
             Self::LimitExceeded(Exceeded {
                 limit,
                 value,
@@ -152,8 +174,11 @@ impl From<ApiError> for async_graphql::Error {
                 extensions.set("maximum", maximum as u64);
             }
             ApiError::InvalidCursor(Some(reason)) => extensions.set("reason", gap_reason(reason)),
+            ApiError::Unconfirmed
+            | ApiError::TimedOut {
+                is_mutation: true, ..
+            } => extensions.set("written", "UNKNOWN"),
             ApiError::Internal { error_id } => extensions.set("errorId", error_id),
-            ApiError::Unconfirmed => extensions.set("written", "UNKNOWN"),
             _ => {}
         }
         told.extensions = Some(extensions);
@@ -220,9 +245,7 @@ pub fn with_codes(mut response: Response) -> Response {
 
 /// How an operation came out, by its answer.
 pub fn outcome(response: &Response) -> Outcome {
-    // Whoever has to wait too long is not at fault.
-    let failed = |error: &&ServerError| is_ours(error) || extension(error, "limit") == Some(OUT_OF_TIME);
-    match response.errors.iter().find(failed) {
+    match response.errors.iter().find(|error| is_ours(error)) {
         Some(error) => Outcome::ServerError(code_of(error)),
         None => response
             .errors
@@ -233,7 +256,11 @@ pub fn outcome(response: &Response) -> Outcome {
 
 /// Whether an error is our failure, and not the client's.
 pub fn is_ours(error: &ServerError) -> bool {
-    matches!(code_of(error), INTERNAL | ApiError::SERVER_BUSY)
+    // Whoever has to wait too long is not at fault.
+    matches!(
+        code_of(error),
+        INTERNAL | ApiError::SERVER_BUSY | ApiError::TIMED_OUT
+    )
 }
 
 /// The code of an error, as one of those that there are; async-graphql's own have none.
@@ -250,11 +277,8 @@ fn extension<'e>(error: &'e ServerError, name: &str) -> Option<&'e str> {
     }
 }
 
-/// The limit of an operation's time.
-pub const OUT_OF_TIME: &str = "OPERATION_SECONDS";
-
 const INTERNAL: &str = "INTERNAL";
-const CODES: [&str; 8] = [
+const CODES: [&str; 9] = [
     "UNAUTHENTICATED",
     "BAD_REQUEST",
     "INVALID_ID",
@@ -262,6 +286,7 @@ const CODES: [&str; 8] = [
     "NOT_FOUND",
     "LIMIT_EXCEEDED",
     ApiError::SERVER_BUSY,
+    ApiError::TIMED_OUT,
     INTERNAL,
 ];
 

@@ -52,7 +52,7 @@ use self::batches::with_batches;
 use self::busy::Busy;
 use self::discreet::discreet;
 use self::document::Document;
-use self::error::{ApiError, Exceeded, OUT_OF_TIME, is_ours, outcome, with_codes};
+use self::error::{ApiError, is_ours, outcome, with_codes};
 use self::known::{Known, only};
 use self::limits::Costs;
 use self::live::{Groups, OnBoard, ToTell};
@@ -262,6 +262,7 @@ impl Api {
         };
         let parsed = Arc::clone(&document.parsed);
         let written = self.kept_for_discretion(&document);
+        let is_mutation = document.is_mutation();
         let is_valid = parsed.is_valid(&document.request.variables);
         let admitted = match self.admit(document, caller, operation.run.notes()) {
             Ok(admitted) => admitted,
@@ -276,7 +277,7 @@ impl Api {
         };
         let limits = &self.app.config.limits;
         let Ok(mut response) = tokio::time::timeout(limits.operation, schema.execute(request)).await else {
-            return self.out_of_time();
+            return self.out_of_time(is_mutation);
         };
         if response.errors.is_empty() {
             parsed.has_been_validated();
@@ -316,7 +317,7 @@ impl Api {
         let answer = with_batches(Box::pin(tokio::time::timeout(limit, answers.next())));
         let answer = match resolution.run(answer).await {
             Ok(answer) => answer,
-            Err(_) => Some(self.out_of_time()),
+            Err(_) => Some(self.out_of_time(false)),
         };
         let answer = answer.map(|mut answer| {
             self.calls.count(&prepared.plan, &mut answer);
@@ -327,14 +328,9 @@ impl Api {
         answer
     }
 
-    fn out_of_time(&self) -> Response {
+    fn out_of_time(&self, is_mutation: bool) -> Response {
         let seconds = self.app.config.limits.operation_seconds();
-        ApiError::LimitExceeded(Exceeded {
-            limit: OUT_OF_TIME,
-            value: seconds,
-            maximum: seconds,
-        })
-        .into_response()
+        ApiError::TimedOut { is_mutation, seconds }.into_response()
     }
 
     /// Lets go of what subscriptions have shared long enough.

@@ -61,3 +61,37 @@ async fn who_gets_no_connection_is_told_when_to_come_back_and_the_log_once() {
     let works = "the pool of database connections works again";
     assert_eq!(logs.text().matches(works).count(), 1, "{}", logs.text());
 }
+
+#[tokio::test]
+async fn who_runs_out_of_time_is_told_so_and_that_a_mutation_may_have_been_done() {
+    let settings = [
+        ("DATABASE_MAX_CONNECTIONS", "2"),
+        ("LIMIT_OPERATION_SECONDS", "1"),
+    ];
+    let app = TestApp::start_with(&settings).await;
+    let olga = app.member("Olga").await;
+    let taken = take_all(&app).await;
+
+    let login = "mutation($input: LoginInput!) { login(input: $input) { session { user { id } } } }";
+    let input = json!({ "email": olga.email, "password": PASSWORD });
+    let login = json!({ "query": login, "variables": { "input": input } });
+    let query = json!({ "query": "{ openCareRequests { totalCount } }" });
+    for (body, written) in [(login, json!("UNKNOWN")), (query, Value::Null)] {
+        for accept in ["application/json", "application/graphql-response+json"] {
+            let asked = post(&app)
+                .bearer_auth(&olga.token)
+                .header("accept", accept)
+                .json(&body);
+            let answer = asked.send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{body}");
+            assert_eq!(answer.headers()[RETRY_AFTER], "2");
+            let answer: Value = answer.json().await.unwrap();
+            assert_eq!(error_code(&answer), "TIMED_OUT");
+            assert_eq!(answer.get("data"), None);
+            assert_eq!(answer["errors"][0]["extensions"]["written"], written);
+        }
+    }
+    for connection in taken {
+        connection.rollback().await.unwrap();
+    }
+}

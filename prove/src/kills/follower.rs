@@ -151,7 +151,7 @@ impl Follower {
                     }
                 }
                 Kind::Position => {}
-                Kind::Error if matches!(message.code(), "INTERNAL" | "SERVER_BUSY") => {
+                Kind::Error if matches!(message.code(), "INTERNAL" | "SERVER_BUSY" | "TIMED_OUT") => {
                     scene.retries.fetch_add(1, Ordering::Relaxed);
                     sleep(AGAIN).await;
                     return Ok(Left::Cut);

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use async_graphql::{Response as Answer, Value};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use crate::graphql::busy::is_busy;
+use crate::graphql::busy::{is_busy, is_timed_out};
 use crate::graphql::document::Document;
 use crate::graphql::error::ApiError;
 
@@ -69,7 +69,7 @@ impl MediaType {
     pub fn status(self, answer: &Answer) -> StatusCode {
         if answer.data != Value::Null {
             StatusCode::OK
-        } else if is_busy(answer) {
+        } else if is_busy(answer) || is_timed_out(answer) {
             StatusCode::SERVICE_UNAVAILABLE
         } else if has_run(answer) || self == Self::Json {
             StatusCode::OK
@@ -90,7 +90,9 @@ pub fn status_of(error: &ApiError) -> StatusCode {
     match error {
         ApiError::Unauthenticated => StatusCode::UNAUTHORIZED,
         ApiError::NotFound | ApiError::NoSuchAddress => StatusCode::NOT_FOUND,
-        ApiError::ServerBusy | ApiError::Unconfirmed => StatusCode::SERVICE_UNAVAILABLE,
+        ApiError::ServerBusy | ApiError::Unconfirmed | ApiError::TimedOut { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         ApiError::BadRequest(_)
         | ApiError::InvalidId
