@@ -219,3 +219,32 @@ async fn hostile_peers_of_every_kind_cost_members_nothing_and_little_memory() {
     assert_eq!(proved["failed"], 0, "{proved}");
     assert!(proved["asked"].as_u64().unwrap() > 0, "{proved}");
 }
+
+#[tokio::test]
+async fn the_search_for_the_worst_document_finds_only_what_is_bounded() {
+    let proved = prove(&[
+        "worst",
+        "--documents",
+        "40",
+        "--repeat",
+        "1",
+        "--max-statements",
+        "2000",
+        "--entries",
+        "10",
+        "--text",
+        "200",
+        "--seconds",
+        "30",
+    ])
+    .await;
+    assert!(proved["tried"].as_u64().unwrap() >= 40, "{proved}");
+    assert!(proved["accepted"].as_u64().unwrap() >= 10, "{proved}");
+    let refused = |attack: &str| {
+        let known = proved["known"].as_array().unwrap();
+        let told = known.iter().find(|told| told["attack"] == attack).unwrap();
+        told["refused"].clone()
+    };
+    assert_eq!(refused("possible types of interfaces"), "INTROSPECTION_COST");
+    assert_eq!(refused("one scalar, 490 times"), "COST");
+}

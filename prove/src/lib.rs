@@ -5,7 +5,7 @@
 //! | [`processes`], [`database`], [`nats`] | start, kill and restart servers over a database of the proof's own |
 //! | [`api`], [`socket`], [`message`] | speak to them as clients do |
 //! | [`crowd`], [`pace`], [`figures`] | look on in numbers, write at a steady rate, measure |
-//! | [`kills`], [`dead_writer`], [`slow`], [`storm`], [`fan_out`], [`idle`], [`fairness`], [`full_disk`], [`hang_up`], [`overload`], [`hostile`] | one proof each |
+//! | [`kills`], [`dead_writer`], [`slow`], [`storm`], [`fan_out`], [`idle`], [`fairness`], [`full_disk`], [`hang_up`], [`overload`], [`hostile`], [`worst`] | one proof each |
 //!
 //! A proof prints one line of JSON, or says why it failed. It shares no code with the server.
 
@@ -33,6 +33,7 @@ pub mod seed;
 pub mod slow;
 pub mod socket;
 pub mod storm;
+pub mod worst;
 
 use std::net::SocketAddr;
 
@@ -85,6 +86,8 @@ enum Proof {
         /// How many.
         peers: usize,
     },
+    /// The worst document that is accepted, by processor time, memory and statements.
+    Worst(worst::Options),
     /// The raw broadcast that `fan-out --raw` starts.
     #[command(hide = true)]
     RawServer {
@@ -114,6 +117,7 @@ pub async fn run(cli: Cli) -> Result<Value> {
         Proof::FullDisk(options) => full_disk::run(&harness, options).await,
         Proof::HangUp(options) => hang_up::run(&harness, options).await,
         Proof::Hostile(options) => hostile::run(&harness, options).await,
+        Proof::Worst(options) => worst::run(&harness, options).await,
         Proof::RawServer { .. } | Proof::HostilePeers { .. } => Ok(Value::Null),
     };
     harness.finish(outcome).await

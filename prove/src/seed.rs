@@ -59,7 +59,7 @@ pub async fn copies(database: &Database, note: &str, times: u64) -> Result<()> {
 }
 
 /// A table's columns, and what to copy into each: an expression of its own, or the original's value.
-async fn columns(database: &Database, table: &str, own: &[(&str, &str)]) -> Result<(String, String)> {
+pub async fn columns(database: &Database, table: &str, own: &[(&str, &str)]) -> Result<(String, String)> {
     let sql = if database.is_postgres() {
         format!(
             "SELECT column_name::text FROM information_schema.columns

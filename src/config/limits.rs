@@ -26,8 +26,17 @@ pub struct Limits {
     pub directives: usize,
     /// `LIMIT_ROOT_FIELDS`: fields of the operation itself.
     pub root_fields: usize,
-    /// `LIMIT_COST`: objects a request may ask for; a page counts as its size.
+    /// `LIMIT_COST`: what a query or mutation may have resolved, by the most that it may return.
     pub cost: usize,
+    /// `LIMIT_EVENT_COST`: what one message of a stream may have resolved for one member, over all her different
+    /// subscriptions to it.
+    pub event_cost: usize,
+    /// `LIMIT_INTROSPECTION_COST`: what may be told of the schema.
+    pub introspection_cost: usize,
+    /// `LIMIT_LOADED_BYTES`: the long texts of the rows that one operation, or one message of a subscription, may load.
+    pub loaded_bytes: usize,
+    /// `LIMIT_ANSWER_BYTES`: one answer, or one message of a subscription.
+    pub answer_bytes: usize,
     /// `LIMIT_PAGE_SIZE`: the largest `first` or `last`.
     pub page_size: usize,
     /// `LIMIT_OPERATION_SECONDS`: how long a query or mutation may take.
@@ -70,12 +79,16 @@ impl Default for Limits {
             document_bytes: 16 * 1024,
             tokens: 2_000,
             depth: 12,
-            introspection_depth: 20,
+            introspection_depth: 30,
             nodes: 500,
             aliases: 30,
             directives: 50,
             root_fields: 20,
             cost: 5_000,
+            event_cost: 1_000,
+            introspection_cost: 20_000,
+            loaded_bytes: 24 * 1024 * 1024,
+            answer_bytes: 8 * 1024 * 1024,
             page_size: 100,
             operation: Duration::from_secs(10),
             websocket_message_bytes: 64 * 1024,
@@ -118,6 +131,10 @@ impl Limits {
             directives: count("LIMIT_DIRECTIVES", usual.directives)?,
             root_fields: count("LIMIT_ROOT_FIELDS", usual.root_fields)?,
             cost: count("LIMIT_COST", usual.cost)?,
+            event_cost: count("LIMIT_EVENT_COST", usual.event_cost)?,
+            introspection_cost: count("LIMIT_INTROSPECTION_COST", usual.introspection_cost)?,
+            loaded_bytes: bytes("LIMIT_LOADED_BYTES", usual.loaded_bytes)?,
+            answer_bytes: bytes("LIMIT_ANSWER_BYTES", usual.answer_bytes)?,
             page_size: count("LIMIT_PAGE_SIZE", usual.page_size)?,
             operation: time("LIMIT_OPERATION_SECONDS", usual.operation)?,
             websocket_message_bytes: bytes("LIMIT_WEBSOCKET_MESSAGE_BYTES", usual.websocket_message_bytes)?,
@@ -147,7 +164,7 @@ impl Limits {
     }
 
     /// Every limit by its variable, times in seconds.
-    pub(super) fn table(&self) -> [(&'static str, usize); 26] {
+    pub(super) fn table(&self) -> [(&'static str, usize); 30] {
         [
             ("LIMIT_BODY_BYTES", self.body_bytes),
             ("LIMIT_DOCUMENT_BYTES", self.document_bytes),
@@ -159,6 +176,10 @@ impl Limits {
             ("LIMIT_DIRECTIVES", self.directives),
             ("LIMIT_ROOT_FIELDS", self.root_fields),
             ("LIMIT_COST", self.cost),
+            ("LIMIT_EVENT_COST", self.event_cost),
+            ("LIMIT_INTROSPECTION_COST", self.introspection_cost),
+            ("LIMIT_LOADED_BYTES", self.loaded_bytes),
+            ("LIMIT_ANSWER_BYTES", self.answer_bytes),
             ("LIMIT_PAGE_SIZE", self.page_size),
             ("LIMIT_OPERATION_SECONDS", whole_seconds(self.operation)),
             ("LIMIT_WEBSOCKET_MESSAGE_BYTES", self.websocket_message_bytes),

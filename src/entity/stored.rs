@@ -10,14 +10,27 @@ use sea_orm::sqlx::{Decode, Postgres, Row as _, ValueRef as _};
 use sea_orm::{ActiveEnum, DbErr, Iterable, QueryResult, RuntimeErr, TryGetable, sqlx};
 use uuid::Uuid;
 
+use super::loaded;
+
 /// A value of a column.
 pub trait Stored: TryGetable {
     /// Reads it as Postgres has sent it.
     fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError>;
+
+    /// How long it is, if it may be long.
+    fn bytes(&self) -> usize {
+        0
+    }
 }
 
 /// The value at a place of a row.
 pub fn stored<T: Stored>(row: &QueryResult, place: usize) -> Result<T, DbErr> {
+    let value: T = read(row, place)?;
+    loaded::count(value.bytes())?;
+    Ok(value)
+}
+
+fn read<T: Stored>(row: &QueryResult, place: usize) -> Result<T, DbErr> {
     let Some(row) = row.try_as_pg_row() else {
         return row.try_get_by_index(place);
     };
@@ -61,6 +74,20 @@ where
         }
         T::decode(value).map(Some)
     }
+
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, T::bytes)
+    }
+}
+
+impl Stored for String {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        <Self as Decode<'_, Postgres>>::decode(value)
+    }
+
+    fn bytes(&self) -> usize {
+        self.len()
+    }
 }
 
 macro_rules! as_sqlx_reads_it {
@@ -73,7 +100,7 @@ macro_rules! as_sqlx_reads_it {
     )*};
 }
 
-as_sqlx_reads_it!(String bool i32 i64 Vec<u8> Uuid sea_orm::prelude::Date sea_orm::prelude::DateTimeUtc);
+as_sqlx_reads_it!(bool i32 i64 Vec<u8> Uuid sea_orm::prelude::Date sea_orm::prelude::DateTimeUtc);
 
 /// Says of enums that they are stored by their names.
 macro_rules! stored_by_name {

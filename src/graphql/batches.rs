@@ -3,7 +3,7 @@
 //! A loader gathers keys for a while and then asks for all of them at once. How long it has to wait cannot be known from
 //! outside: a timer either waits for nothing or misses somebody. But an operation is one task. When it has been polled
 //! and waits, every field that can be resolved has been, and whoever will ask has asked; so its batches run then, in the
-//! same task, without a timer and without another task.
+//! same task, without a timer and without another task. One that only [gives way](super::slices) has not come so far.
 //!
 //! Batches that run at the same time give what they have loaded together, when the last of them has it. Otherwise it
 //! would depend on how long each takes whether those who go on ask with one another or one after the other.
@@ -11,6 +11,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -23,6 +24,9 @@ use opentelemetry::context::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use super::slices::slice;
+use crate::entity::loaded::Loaded;
+
 type Batch = FutureObj<'static, ()>;
 
 thread_local! {
@@ -30,18 +34,24 @@ thread_local! {
     static BEGUN: RefCell<Option<Vec<Batch>>> = const { RefCell::new(None) };
 }
 
-/// Runs what asks loaders, and their batches with it.
-pub(super) async fn with_batches<F: Future>(mut work: Pin<Box<F>>) -> F::Output {
+/// Runs what asks loaders, and their batches with it, and counts what both load.
+pub(super) async fn with_batches<F: Future>(mut work: Pin<Box<F>>, loaded: &Arc<Loaded>) -> F::Output {
     let mut batches = FuturesUnordered::new();
     poll_fn(|task| {
         loop {
-            let (polled, begun) = gathering(|| work.as_mut().poll(task));
+            let polling = || gathering(|| work.as_mut().poll(task));
+            let ((polled, begun), gave_way) = loaded.counting(|| slice(polling));
             if polled.is_ready() {
                 return polled;
             }
             batches.extend(begun);
+            if gave_way {
+                return Poll::Pending;
+            }
             let mut has_loaded = false;
-            while let (Poll::Ready(Some(())), begun) = gathering(|| batches.poll_next_unpin(task)) {
+            while let (Poll::Ready(Some(())), begun) =
+                loaded.counting(|| gathering(|| batches.poll_next_unpin(task)))
+            {
                 batches.extend(begun);
                 has_loaded = true;
             }

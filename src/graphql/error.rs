@@ -16,6 +16,7 @@ use crate::crypto;
 use crate::database::fault::Fault;
 pub use crate::domain::Exceeded;
 use crate::domain::{Error, Reason, Refusal};
+use crate::entity::loaded::TOO_MUCH;
 use crate::entity::user::Locale;
 use crate::live::GapReason;
 use crate::telemetry::operation::Outcome;
@@ -82,6 +83,14 @@ impl ApiError {
         if fault.is_passing() {
             tracing::debug!(?fault, %error, "the database did not do what it was asked");
             return Self::ServerBusy;
+        }
+        // How much it was is told with the whole answer.
+        if matches!(error, DbErr::Custom(text) if text == TOO_MUCH) {
+            return Self::LimitExceeded(Exceeded {
+                limit: "LOADED_BYTES",
+                value: 0,
+                maximum: 0,
+            });
         }
         // Its text, not all that the database says: that may hold the row.
         Self::internal(&error.to_string())
@@ -261,6 +270,12 @@ pub fn is_ours(error: &ServerError) -> bool {
         code_of(error),
         INTERNAL | ApiError::SERVER_BUSY | ApiError::TIMED_OUT
     )
+}
+
+/// Whether an answer was refused because of a limit.
+pub(super) fn is_limited(response: &Response) -> bool {
+    let mut errors = response.errors.iter();
+    errors.any(|error| code_of(error) == "LIMIT_EXCEEDED")
 }
 
 /// The code of an error, as one of those that there are; async-graphql's own have none.

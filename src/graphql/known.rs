@@ -11,6 +11,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Positioned, Variables};
 use async_graphql_value::ConstValue;
 
+use super::Price;
 use crate::telemetry::calls::Plan;
 
 /// Bytes of text in a generation; what is made of a text is a few times as long.
@@ -22,6 +23,8 @@ pub struct Parsed {
     document: ExecutableDocument,
     /// As it is run, and what it will have called; of a document with one operation.
     pub(super) runs: OnceLock<(ExecutableDocument, Arc<Plan>)>,
+    /// What it costs; of a document with one operation, where nothing that is sent has a size.
+    pub(super) price: OnceLock<Price>,
     /// Whether it has been run without an error, so that only variables could make it invalid.
     is_valid: AtomicBool,
 }
@@ -32,6 +35,7 @@ impl Parsed {
         Self {
             document,
             runs: OnceLock::new(),
+            price: OnceLock::new(),
             is_valid: AtomicBool::new(false),
         }
     }

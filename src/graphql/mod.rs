@@ -21,6 +21,7 @@ pub mod list;
 pub mod live;
 pub mod loaders;
 pub mod messages;
+pub mod meter;
 pub mod node;
 pub mod offer;
 pub mod outcome;
@@ -31,17 +32,18 @@ pub mod scalars;
 pub mod scope;
 pub mod service_limits;
 pub mod session;
+mod slices;
 pub mod stream_ticket;
 pub mod timeline;
 mod turn;
 pub mod user;
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use async_graphql::futures_util::StreamExt as _;
+use async_graphql::futures_util::{FutureExt as _, StreamExt as _};
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{
     IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema,
     SchemaBuilder, ValidationMode, value,
@@ -52,13 +54,15 @@ use self::batches::with_batches;
 use self::busy::Busy;
 use self::discreet::discreet;
 use self::document::Document;
-use self::error::{ApiError, is_ours, outcome, with_codes};
+use self::error::{ApiError, Exceeded, is_ours, outcome, with_codes};
 use self::known::{Known, only};
-use self::limits::Costs;
+use self::limits::{Costs, Model, is_sized};
 use self::live::{Groups, OnBoard, ToTell};
+use self::meter::{Meter, WATCHED_FROM, Watched};
 use self::scope::{Caller, Scope, Session};
 use crate::app::App;
 use crate::auth::Bearer;
+use crate::config::Limits;
 use crate::telemetry::calls::{Calls, Plan};
 use crate::telemetry::operation::{Notes, Operation, Outcome};
 use crate::telemetry::resolvers::Resolvers;
@@ -104,16 +108,18 @@ pub struct Api(Arc<Parts>);
 /// What an [`Api`] is made of.
 pub struct Parts {
     schema: PlantCareSchema,
-    /// The same, with a look at each resolver.
+    /// The same, with an eye on each resolver.
     observed: PlantCareSchema,
     /// The same, for what has been validated before.
     teller: PlantCareSchema,
-    /// The same, with a look at each resolver.
+    /// The same, with an eye on each resolver.
     observed_teller: PlantCareSchema,
     calls: Arc<Calls>,
     groups: Groups,
     on_board: Arc<OnBoard>,
     costs: Costs,
+    /// The schema as introspection tells of it, since somebody asked.
+    model: OnceLock<Option<Model>>,
     /// Documents that were read before.
     known: Known,
     sdl: String,
@@ -177,11 +183,11 @@ impl Api {
         let sdl = sdl();
         let document = parse_schema(&sdl)?;
         let calls = Arc::new(Calls::of_schema(&document, &app.telemetry.metrics));
-        let resolvers = Resolvers {
+        let watched = Watched(Resolvers {
             telemetry: Arc::clone(&app.telemetry),
             calls: Arc::clone(&calls),
             is_ours,
-        };
+        });
         let on_board = Arc::<OnBoard>::default();
         let builder = || builder().data(app.clone()).data(Arc::clone(&on_board));
         let strict = || {
@@ -195,13 +201,14 @@ impl Api {
         let fast = || builder().validation_mode(ValidationMode::Fast);
         Ok(Self(Arc::new(Parts {
             schema: strict().finish(),
-            observed: strict().extension(resolvers.clone()).finish(),
+            observed: strict().extension(watched.clone()).finish(),
             teller: fast().finish(),
-            observed_teller: fast().extension(resolvers).finish(),
+            observed_teller: fast().extension(watched).finish(),
             calls,
             groups: Groups::default(),
             on_board,
             costs: Costs::of_schema(&document),
+            model: OnceLock::new(),
             known: Known::default(),
             sdl,
             busy: Busy::default(),
@@ -234,7 +241,9 @@ impl Api {
     /// Runs a query or mutation.
     pub async fn run(&self, document: Document, caller: Caller) -> Response {
         let operation = self.begin(&document, &caller);
-        let running = with_batches(Box::pin(self.run_as(&operation, document, caller)));
+        let meter = self.meter();
+        let running = Box::pin(self.run_as(&operation, document, caller, Arc::clone(&meter)));
+        let running = with_batches(running, &meter.loaded);
         let response = operation.run.run(running).await;
         operation.end(outcome(&response));
         response
@@ -250,7 +259,13 @@ impl Api {
         telemetry.operation(kind, document.operation_name(), member, document.parsed_in)
     }
 
-    async fn run_as(&self, operation: &Operation, document: Document, caller: Caller) -> Response {
+    async fn run_as(
+        &self,
+        operation: &Operation,
+        document: Document,
+        caller: Caller,
+        meter: Arc<Meter>,
+    ) -> Response {
         if document.is_subscription() {
             let message = "A subscription has many answers: follow it over a websocket, or with Accept: \
                            text/event-stream.";
@@ -264,12 +279,17 @@ impl Api {
         let written = self.kept_for_discretion(&document);
         let is_mutation = document.is_mutation();
         let is_valid = parsed.is_valid(&document.request.variables);
-        let admitted = match self.admit(document, caller, operation.run.notes()) {
+        let admitted = match self.admit(document, caller, operation.run.notes(), &meter) {
             Ok(admitted) => admitted,
             Err(response) => return *response,
         };
-        let Admitted { request, cost, plan } = admitted;
-        let schema = match (is_valid, operation.run.is_looked_at_closely()) {
+        let Admitted {
+            request,
+            cost,
+            plan,
+            is_large,
+        } = admitted;
+        let schema = match (is_valid, is_large || operation.run.is_looked_at_closely()) {
             (false, false) => &self.schema,
             (false, true) => &self.observed,
             (true, false) => &self.teller,
@@ -287,6 +307,7 @@ impl Api {
         self.calls
             .count_called(&operation.run.notes().take_called(), metrics);
         self.busy.note_response(&response);
+        let response = meter.bounded(response, is_mutation);
         let response = with_codes(discreet(response, written.as_deref()));
         match cost {
             Some(cost) => response.extension("cost", cost),
@@ -303,18 +324,22 @@ impl Api {
             caller,
             stage,
             cause,
+            cost,
         } = message;
         let resolution = self.app.telemetry.resolution(field, cause);
         let request = prepared.request(variables);
-        let request = request.data(self.scope(caller, resolution.notes())).data(stage);
-        let schema = if resolution.is_looked_at_closely() {
+        let meter = self.meter();
+        let scope = self.scope(caller, resolution.notes(), &meter);
+        let request = request.data(scope).data(stage);
+        let schema = if cost >= WATCHED_FROM || resolution.is_looked_at_closely() {
             &self.observed_teller
         } else {
             &self.teller
         };
         let mut answers = schema.execute_stream(request);
         let limit = self.app.config.limits.operation;
-        let answer = with_batches(Box::pin(tokio::time::timeout(limit, answers.next())));
+        let answer = Box::pin(tokio::time::timeout(limit, answers.next()));
+        let answer = with_batches(answer, &meter.loaded);
         let answer = match resolution.run(answer).await {
             Ok(answer) => answer,
             Err(_) => Some(self.out_of_time(false)),
@@ -322,7 +347,7 @@ impl Api {
         let answer = answer.map(|mut answer| {
             self.calls.count(&prepared.plan, &mut answer);
             self.busy.note_response(&answer);
-            with_codes(answer)
+            with_codes(meter.bounded(answer, false))
         });
         resolution.end(answer.as_ref().map_or(Outcome::Ok, outcome));
         answer
@@ -340,8 +365,18 @@ impl Api {
     }
 
     /// What the resolvers of an operation, or of a message, may ask.
-    fn scope(&self, caller: Caller, notes: &Arc<Notes>) -> Scope {
-        Scope::new(caller, self.app.database.clone(), Arc::clone(notes))
+    fn scope(&self, caller: Caller, notes: &Arc<Notes>, meter: &Arc<Meter>) -> Scope {
+        Scope::new(
+            caller,
+            self.app.database.clone(),
+            Arc::clone(notes),
+            Arc::clone(meter),
+        )
+    }
+
+    /// What counts the bytes of an answer.
+    fn meter(&self) -> Arc<Meter> {
+        Arc::new(Meter::new(&self.app.config.limits))
     }
 
     /// Refuses what exceeds a limit, and gives the operation its scope.
@@ -350,8 +385,9 @@ impl Api {
         document: Document,
         caller: Caller,
         notes: &Arc<Notes>,
+        meter: &Arc<Meter>,
     ) -> Result<Admitted, Box<Response>> {
-        let cost = self
+        let price = self
             .check(&document)
             .map_err(|error| Box::new(error.into_response()))?;
         let config = &self.app.config;
@@ -363,9 +399,10 @@ impl Api {
             request.introspection_mode = IntrospectionMode::Disabled;
         }
         Ok(Admitted {
-            request: request.data(self.scope(caller, notes)),
+            request: request.data(self.scope(caller, notes, meter)),
             plan,
-            cost: asked.then(|| value!({ "requested": cost, "maximum": config.limits.cost })),
+            cost: asked.then(|| price.told(&config.limits)),
+            is_large: price.cost + price.introspection >= WATCHED_FROM,
         })
     }
 
@@ -389,30 +426,96 @@ impl Api {
     }
 
     /// Refuses what exceeds a limit, and says what the operation costs.
-    fn check(&self, document: &Document) -> Result<usize, ApiError> {
-        let config = &self.app.config;
+    fn check(&self, document: &Document) -> Result<Price, ApiError> {
+        let parsed = &document.parsed;
         let variables = &document.request.variables;
-        // All operations have to be within the limits: whichever runs, all of them are validated.
-        let mut cost = 0;
-        for (_, operation) in document.parsed.operations.iter() {
-            let measured = self
-                .costs
-                .measure(&document.parsed, &operation.node, variables, &config.limits);
-            if let Some(exceeded) = measured.exceeded(&config.limits) {
-                return Err(ApiError::LimitExceeded(exceeded));
+        // Of one operation it is always the same, unless something that is sent has a size.
+        match only(parsed) {
+            Some(operation) if !is_sized(variables) => {
+                if let Some(price) = parsed.price.get() {
+                    return Ok(*price);
+                }
+                let price = self.measure(document, operation)?;
+                Ok(*parsed.price.get_or_init(|| price))
             }
-            if measured.introspects() && !config.introspection {
+            _ => {
+                let mut price = Price::default();
+                // All operations have to be within the limits: whichever runs, all of them are validated.
+                for (_, operation) in parsed.operations.iter() {
+                    let measured = self.measure(document, &operation.node)?;
+                    let mut runs = document.operation().into_iter();
+                    if runs.any(|runs| std::ptr::eq(runs, &raw const operation.node)) {
+                        price = measured;
+                    }
+                }
+                Ok(price)
+            }
+        }
+    }
+
+    fn measure(&self, document: &Document, operation: &OperationDefinition) -> Result<Price, ApiError> {
+        let config = &self.app.config;
+        let limits = &config.limits;
+        let variables = &document.request.variables;
+        let measured = self.costs.measure(&document.parsed, operation, variables, limits);
+        if let Some(exceeded) = measured.exceeded(limits) {
+            return Err(ApiError::LimitExceeded(exceeded));
+        }
+        let mut introspection = 0;
+        if measured.introspects() {
+            if !config.introspection {
                 let message = "The schema cannot be asked for here: introspection is switched off.";
                 return Err(ApiError::BadRequest(message.to_owned()));
             }
-            if document
-                .operation()
-                .is_some_and(|runs| std::ptr::eq(runs, &raw const operation.node))
-            {
-                cost = measured.cost();
+            let maximum = limits.introspection_cost;
+            let fragments = &document.parsed.fragments;
+            introspection = self.model()?.cost(fragments, operation, variables, maximum);
+            if introspection > maximum {
+                return Err(ApiError::LimitExceeded(Exceeded {
+                    limit: "INTROSPECTION_COST",
+                    value: introspection,
+                    maximum,
+                }));
             }
         }
-        Ok(cost)
+        Ok(Price {
+            cost: measured.cost(),
+            introspection,
+        })
+    }
+
+    /// The schema as introspection tells of it.
+    fn model(&self) -> Result<&Model, ApiError> {
+        let model = self.model.get_or_init(|| {
+            // Nothing in it waits.
+            let answer = self.teller.execute(limits::WHOLE_SCHEMA).now_or_never()?;
+            Model::new(&answer.data)
+        });
+        model
+            .as_ref()
+            .ok_or_else(|| ApiError::internal(&"the schema cannot be asked for"))
+    }
+}
+
+/// What an operation within the limits costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Price {
+    cost: usize,
+    introspection: usize,
+}
+
+impl Price {
+    /// As clients are told.
+    fn told(self, limits: &Limits) -> ConstValue {
+        let (requested, maximum) = (self.cost, limits.cost);
+        if self.introspection == 0 {
+            return value!({ "requested": requested, "maximum": maximum });
+        }
+        value!({
+            "requested": requested,
+            "maximum": maximum,
+            "introspection": { "requested": (self.introspection), "maximum": (limits.introspection_cost) },
+        })
     }
 }
 
@@ -423,4 +526,6 @@ struct Admitted {
     plan: Arc<Plan>,
     /// What is told of its cost, if that was asked for.
     cost: Option<ConstValue>,
+    /// Whether so much is resolved that it is watched.
+    is_large: bool,
 }

@@ -7,6 +7,7 @@ use async_graphql::Context;
 
 use super::error::ApiError;
 use super::loaders::{self, Loaders};
+use super::meter::Meter;
 use crate::admission::Key;
 use crate::app::App;
 use crate::auth::{self, Bearer};
@@ -81,12 +82,14 @@ pub struct Scope {
     database: Database,
     /// What is noted of it.
     pub notes: Arc<Notes>,
+    /// How large the answer is so far.
+    pub meter: Arc<Meter>,
     loaders: Mutex<Arc<Loaders>>,
 }
 
 impl Scope {
     /// The scope of one operation.
-    pub fn new(caller: Caller, database: Database, notes: Arc<Notes>) -> Self {
+    pub fn new(caller: Caller, database: Database, notes: Arc<Notes>, meter: Arc<Meter>) -> Self {
         let loaders = Mutex::new(Arc::new(loaders::loaders(
             database.clone(),
             caller.viewer.member().copied(),
@@ -95,6 +98,7 @@ impl Scope {
             caller,
             database,
             notes,
+            meter,
             loaders,
         }
     }

@@ -3,6 +3,7 @@
 use async_graphql::{Context, Object, SimpleObject};
 
 use super::lexical::NESTING;
+use super::limits::maxima::PASSWORDS;
 use super::scope::app;
 use crate::config::{Limits, whole_seconds};
 
@@ -30,9 +31,23 @@ pub struct ServiceLimits {
     directives: usize,
     /// Fields at the root of an operation.
     root_fields: usize,
-    /// Objects that an operation may ask for: a scalar is free, a page counts as its size, an unpaged list as ten, and
-    /// all of it is multiplied by the lists around it. A request with `"extensions": {"cost": true}` is told its own.
+    /// Fields of a document that hash a password: `login` and `register`.
+    passwords: usize,
+    /// What a query or mutation may have resolved, by the most that it may return: an object costs 1, a page its size, a
+    /// list without pages the longest that it may be, a scalar nothing but where it is selected again, and all of it is
+    /// multiplied by the lists around it. Lists that are sent cost their length. A request with
+    /// `"extensions": {"cost": true}` is told its own.
     cost: usize,
+    /// The same for one message of a subscription: the sum over all different subscriptions of one member to the same
+    /// stream.
+    event_cost: usize,
+    /// The same for what is told of the schema: as much as it is.
+    introspection_cost: usize,
+    /// Bytes of the long texts that are loaded for an answer, or for one message of a subscription, whether they are told
+    /// or not.
+    loaded_bytes: usize,
+    /// Bytes of an answer, or of one message of a subscription.
+    answer_bytes: usize,
     /// The largest `first` or `last` of a connection.
     page_size: usize,
     /// Seconds that a query or mutation may take.
@@ -83,7 +98,12 @@ impl From<&Limits> for ServiceLimits {
             aliases: limits.aliases,
             directives: limits.directives,
             root_fields: limits.root_fields,
+            passwords: PASSWORDS,
             cost: limits.cost,
+            event_cost: limits.event_cost,
+            introspection_cost: limits.introspection_cost,
+            loaded_bytes: limits.loaded_bytes,
+            answer_bytes: limits.answer_bytes,
             page_size: limits.page_size,
             operation_seconds: whole_seconds(limits.operation),
             websocket_message_bytes: limits.websocket_message_bytes,

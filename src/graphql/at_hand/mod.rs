@@ -18,12 +18,28 @@ use async_graphql::{
     ContainerType, Context, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
 };
 
+use self::writer::Text;
+use super::error::ApiError;
 use super::scope::Scope;
+use super::slices::give_way;
+
+/// After how many bytes of a page it is asked whether it is another's turn.
+const GIVES_WAY_AFTER: usize = 16 * 1024;
 
 /// Something that can be written where its rows are at hand.
 pub trait Write: OutputType {
     /// Writes it. What does not say how cannot be written.
     fn write(&self, _context: &ContextSelectionSet<'_>) {
+        writer::stop();
+    }
+
+    /// How many entries it has, if it is a list.
+    fn entries(&self) -> Option<usize> {
+        None
+    }
+
+    /// Writes one of its entries.
+    fn write_entry(&self, _context: &ContextSelectionSet<'_>, _index: usize) {
         writer::stop();
     }
 }
@@ -75,12 +91,11 @@ impl<T: Write> OutputType for AtHand<T> {
             self.value.write(context);
             return Ok(Value::Null);
         }
-        if self.begins {
-            let notes = &scope_of(context).notes;
-            if let Some(written) = writer::write(context, notes.closely, || self.value.write(context)) {
-                notes.called(written.called);
-                return Ok(written.value);
-            }
+        if self.begins
+            // On the heap: what is below a page would carry all of this for nothing.
+            && let Some(written) = Box::pin(write_page(&self.value, context)).await?
+        {
+            return Ok(written);
         }
         self.value.resolve(context, field).await
     }
@@ -111,6 +126,50 @@ impl<T: Write> Write for &[T] {
     fn write(&self, context: &ContextSelectionSet<'_>) {
         write_list(self, context);
     }
+
+    fn entries(&self) -> Option<usize> {
+        Some(self.len())
+    }
+
+    fn write_entry(&self, context: &ContextSelectionSet<'_>, index: usize) {
+        match self.get(index) {
+            Some(value) => value.write(&context.with_index(index)),
+            None => writer::stop(),
+        }
+    }
+}
+
+/// Writes the entries of a page, unless one of them waits or fails. Between them others have their turn, and what becomes
+/// too large is not written to its end.
+async fn write_page<T: Write>(page: &T, context: &ContextSelectionSet<'_>) -> ServerResult<Option<Value>> {
+    let Scope { notes, meter, .. } = scope_of(context);
+    let Some(entries) = page.entries() else {
+        return Ok(None);
+    };
+    let mut text = Text::new(context, notes.closely);
+    let mut given_way_at = 0;
+    for index in 0..entries {
+        let before: &[u8] = if index == 0 { b"[" } else { b"," };
+        let written = text.part(|| {
+            writer::push(before);
+            page.write_entry(context, index);
+        });
+        let Some(length) = written else { return Ok(None) };
+        meter.has_room_for(length).map_err(ApiError::into_server_error)?;
+        if length - given_way_at >= GIVES_WAY_AFTER {
+            given_way_at = length;
+            give_way().await;
+        }
+    }
+    let end: &[u8] = if entries == 0 { b"[]" } else { b"]" };
+    let Some(length) = text.part(|| writer::push(end)) else {
+        return Ok(None);
+    };
+    meter.add(length).map_err(ApiError::into_server_error)?;
+    Ok(text.end().map(|written| {
+        notes.called(written.called);
+        written.value
+    }))
 }
 
 fn write_list<T: Write>(values: &[T], context: &ContextSelectionSet<'_>) {

@@ -1,4 +1,5 @@
-//! The writing itself: one text at a time on a thread, from the first resolver to the last without a wait.
+//! The writing itself: one text at a time on a thread, each entry of its page from the first resolver to the last without
+//! a wait.
 
 use std::cell::RefCell;
 use std::pin::pin;
@@ -17,7 +18,7 @@ use crate::telemetry::calls::Called;
 const PAGE_BYTES: usize = 16 * 1024;
 
 thread_local! {
-    static WRITER: RefCell<Option<Writer>> = const { RefCell::new(None) };
+    static WRITER: RefCell<Option<Box<Writer>>> = const { RefCell::new(None) };
 }
 
 /// A text that is being written.
@@ -53,36 +54,47 @@ pub(super) struct Written {
     pub(super) called: Vec<Called>,
 }
 
-/// Writes a text, if nothing waits and nothing fails.
-pub(super) fn write(
-    context: &ContextSelectionSet<'_>,
-    closely: bool,
-    work: impl FnOnce(),
-) -> Option<Written> {
-    let begun = WRITER.with_borrow_mut(|writer| {
-        if writer.is_some() {
-            return None;
-        }
-        *writer = Some(Writer {
+/// A text that is written part by part. Between the parts nothing of it is with the thread.
+pub(super) struct Text(Option<Box<Writer>>);
+
+impl Text {
+    /// A text without anything in it, for what is selected in a context.
+    pub(super) fn new(context: &ContextSelectionSet<'_>, closely: bool) -> Self {
+        Self(Some(Box::new(Writer {
             json: Vec::with_capacity(PAGE_BYTES),
             called: Vec::new(),
             closely,
             expected: None,
             stopped: false,
             repeats: may_repeat(&context.item.node),
-        });
-        Some(End)
-    })?;
-    work();
-    let writer = WRITER.take();
-    drop(begun);
-    let Writer { json, called, .. } = writer.filter(|writer| !writer.stopped)?;
-    let text = String::from_utf8(json).ok()?;
-    let raw = IndexMap::from([(Name::new(RAW_VALUE_TOKEN), Value::String(text))]);
-    Some(Written {
-        value: Value::Object(raw),
-        called: called.into_iter().map(|(_, called)| called).collect(),
-    })
+        })))
+    }
+
+    /// Writes a part, if nothing waits and nothing fails, and says how long the text is then.
+    pub(super) fn part(&mut self, work: impl FnOnce()) -> Option<usize> {
+        let begun = WRITER.with_borrow_mut(|writer| {
+            if writer.is_some() {
+                return None;
+            }
+            *writer = self.0.take();
+            Some(End)
+        })?;
+        work();
+        self.0 = WRITER.take().filter(|writer| !writer.stopped);
+        drop(begun);
+        self.0.as_ref().map(|writer| writer.json.len())
+    }
+
+    /// The whole text.
+    pub(super) fn end(self) -> Option<Written> {
+        let Writer { json, called, .. } = *self.0?;
+        let text = String::from_utf8(json).ok()?;
+        let raw = IndexMap::from([(Name::new(RAW_VALUE_TOKEN), Value::String(text))]);
+        Some(Written {
+            value: Value::Object(raw),
+            called: called.into_iter().map(|(_, called)| called).collect(),
+        })
+    }
 }
 
 /// The end of a writing, however it comes.

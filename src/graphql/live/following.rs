@@ -15,6 +15,7 @@ use crate::graphql::batches::with_batches;
 use crate::graphql::discreet::discreet;
 use crate::graphql::document::Document;
 use crate::graphql::error::{ApiError, Exceeded, outcome, with_codes};
+use crate::graphql::meter::Meter;
 use crate::graphql::scope::Caller;
 use crate::graphql::timeline::cursor;
 use crate::live::listeners::Subscription;
@@ -94,8 +95,11 @@ impl Api {
                 return Err(Box::new(ApiError::from(busy).into_response()));
             }
         };
-        let opening = self.open_as(&operation, document, caller, (mailbox, number), last_event_id);
-        let opened = operation.run.run(with_batches(Box::pin(opening))).await;
+        let meter = self.meter();
+        let place = (mailbox, number);
+        let opening = self.open_as((&operation, &meter), document, caller, place, last_event_id);
+        let opening = with_batches(Box::pin(opening), &meter.loaded);
+        let opened = operation.run.run(opening).await;
         drop(turn);
         operation.end(
             opened
@@ -107,14 +111,14 @@ impl Api {
 
     async fn open_as(
         &self,
-        operation: &Operation,
+        (operation, meter): (&Operation, &Arc<Meter>),
         document: Document,
         caller: Caller,
         (mailbox, number): (&Arc<Mailbox>, u32),
         last_event_id: Option<&str>,
     ) -> Result<Box<Following>, Box<Response>> {
         let refused = |error: ApiError| Box::new(error.into_response());
-        self.check(&document).map_err(refused)?;
+        let cost = self.check(&document).map_err(refused)?.cost;
         let prepared = self.groups.operations.of(&document, &self.calls);
         let prepared = prepared.map_err(refused)?;
         let written = self.kept_for_discretion(&document);
@@ -122,7 +126,7 @@ impl Api {
         let stage = Stage::open();
         let opening = prepared.request(&request.variables);
         let opening = opening
-            .data(self.scope(caller, operation.run.notes()))
+            .data(self.scope(caller, operation.run.notes(), meter))
             .data(Arc::clone(&stage));
         let schema = if operation.run.is_looked_at_closely() {
             &self.observed
@@ -151,7 +155,8 @@ impl Api {
                 maximum,
             }))
         })?;
-        let group = self.groups.join(self, prepared, &request, caller, &plan);
+        let group = self.groups.join(self, (prepared, cost), &request, caller, &plan);
+        let group = group.map_err(refused)?;
         let topic = app.hub.topic(plan.stream);
         let seat = Arc::new(Seat::new(Arc::clone(mailbox), number));
         let place = topic.sit(Arc::clone(&seat));

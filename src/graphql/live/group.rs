@@ -1,6 +1,5 @@
 //! Subscribers who are told the same: an event is resolved once for all of them.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +7,7 @@ use async_graphql::{Request, Response, Variables};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
+use super::charges::{Charge, Charges};
 use super::interned::Interned;
 use super::lately::Lately;
 use super::prepared::Prepared;
@@ -15,6 +15,7 @@ use super::{Board, Plan, Stage, ToTell, Told};
 use crate::crypto;
 use crate::entity::CareRequestId;
 use crate::graphql::Api;
+use crate::graphql::error::{ApiError, Exceeded, is_limited};
 use crate::graphql::request::canonical;
 use crate::graphql::scope::Caller;
 use crate::live::{Message, Seat, Stream, Teller};
@@ -24,6 +25,7 @@ use crate::live::{Message, Seat, Stream, Teller};
 pub struct Groups {
     pub(super) operations: Interned<Prepared>,
     groups: Interned<Group>,
+    charges: Arc<Charges>,
 }
 
 /// One operation on behalf of one reader, or of all readers where it is the same for all.
@@ -34,6 +36,9 @@ pub(super) struct Group {
     prepared: Arc<Prepared>,
     variables: Variables,
     caller: Caller,
+    /// What one message costs, at most, and by whom that is counted.
+    cost: usize,
+    _charge: Option<Charge>,
     answers: Lately<Question, Cell>,
 }
 
@@ -133,18 +138,30 @@ impl Question {
 pub(super) struct Erroneous(pub Arc<str>);
 
 impl Groups {
-    /// The group of a subscription.
+    /// The group of a subscription whose messages cost so much. Only the first in a group adds to what a member's
+    /// subscriptions cost.
     pub(super) fn join(
         &self,
         api: &Api,
-        prepared: Arc<Prepared>,
+        (prepared, cost): (Arc<Prepared>, usize),
         request: &Request,
         caller: Caller,
         plan: &Plan,
-    ) -> Arc<Group> {
+    ) -> Result<Arc<Group>, ApiError> {
         let key = key(&prepared, request, &caller, plan.stream);
-        let group = self.groups.get_or_make(key, || {
-            Ok::<_, Infallible>(Group {
+        self.groups.get_or_make(key, || {
+            let maximum = api.app().config.limits.event_cost;
+            let charge = caller.viewer.member().map(|member| {
+                let charged = self.charges.charge((member.id, plan.stream), cost, maximum);
+                charged.map_err(|value| {
+                    ApiError::LimitExceeded(Exceeded {
+                        limit: "EVENT_COST",
+                        value,
+                        maximum,
+                    })
+                })
+            });
+            Ok(Group {
                 api: api.clone(),
                 board: plan.board.clone(),
                 // The control stream's, which nobody can subscribe to, would be none.
@@ -152,13 +169,11 @@ impl Groups {
                 prepared,
                 variables: request.variables.clone(),
                 caller,
+                cost,
+                _charge: charge.transpose()?,
                 answers: Lately::default(),
             })
-        });
-        match group {
-            Ok(group) => group,
-            Err(never) => match never {},
-        }
+        })
     }
 
     /// Lets go of the answers that are too old to be shared.
@@ -246,6 +261,7 @@ impl Group {
             variables: &self.variables,
             caller: self.caller,
             cause: told.cause(),
+            cost: self.cost,
             stage: Stage::tell(told),
         };
         let turn = self.api.app().admission.resolution().await;
@@ -254,9 +270,10 @@ impl Group {
         match response {
             None => Ok(None),
             Some(response) => {
-                let is_ok = response.is_ok();
+                // What is too large is too large for all, however often it is resolved.
+                let is_final = response.is_ok() || is_limited(&response);
                 let body = bytes(&response);
-                if is_ok {
+                if is_final {
                     Ok(Some(body))
                 } else {
                     Err(Erroneous(body))

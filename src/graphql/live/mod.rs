@@ -5,6 +5,7 @@
 //! message. Between messages it is a position in a log and holds nothing that runs; and subscribers who
 //! would get the same answer share one run.
 
+mod charges;
 mod following;
 mod group;
 mod interned;
@@ -105,6 +106,8 @@ pub(super) struct ToTell<'t> {
     pub variables: &'t Variables,
     pub caller: Caller,
     pub stage: Arc<Stage>,
+    /// What it costs, at most.
+    pub cost: usize,
     /// Where it was caused.
     pub cause: Option<SpanContext>,
 }

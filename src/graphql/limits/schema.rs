@@ -1,0 +1,166 @@
+//! The schema, as far as cost goes.
+
+use std::collections::HashMap;
+
+use async_graphql::Positioned;
+use async_graphql::parser::types::{
+    BaseType, FieldDefinition, OperationType, ServiceDocument, Type, TypeKind, TypeSystemDefinition,
+};
+
+use super::maxima::of_list;
+
+/// What the schema says of types and their fields.
+pub struct Costs {
+    pub(super) types: Vec<TypeCosts>,
+    pub(super) by_name: HashMap<String, usize>,
+}
+
+/// A type with fields, or one that may be several of them.
+pub(super) struct TypeCosts {
+    /// The objects that it may be; of an object itself.
+    pub(super) possible: Vec<usize>,
+    pub(super) fields: HashMap<String, FieldCost>,
+}
+
+/// A field.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FieldCost {
+    /// Its number in its type, from 1: 0 is `__typename`.
+    pub(super) number: usize,
+    /// The type that it returns, if that has fields.
+    pub(super) returns: Option<usize>,
+    pub(super) shape: Shape,
+}
+
+/// How much a field may return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// One, or a list of at most so many, without pages.
+    UpTo(usize),
+    /// A page.
+    Connection,
+    /// The entries of a page, which is counted as a whole.
+    Edges,
+    /// What a page or an entry has one of, and is counted with it.
+    PartOfPage,
+}
+
+impl Costs {
+    /// Reads what matters of a schema.
+    pub fn of_schema(schema: &ServiceDocument) -> Self {
+        let mut kinds = Vec::new();
+        for definition in &schema.definitions {
+            if let TypeSystemDefinition::Type(definition) = definition
+                && matches!(
+                    definition.node.kind,
+                    TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_)
+                )
+            {
+                kinds.push((definition.node.name.node.to_string(), &definition.node.kind));
+            }
+        }
+        let by_name: HashMap<String, usize> = kinds.iter().map(|(name, _)| name.clone()).zip(0..).collect();
+        let mut types: Vec<TypeCosts> = kinds
+            .iter()
+            .map(|(name, kind)| TypeCosts {
+                possible: Vec::new(),
+                fields: costs(name, kind, &by_name),
+            })
+            .collect();
+        for (number, (_, kind)) in kinds.iter().enumerate() {
+            match kind {
+                TypeKind::Object(object) => {
+                    types[number].possible.push(number);
+                    for interface in &object.implements {
+                        if let Some(interface) = by_name.get(interface.node.as_str()) {
+                            types[*interface].possible.push(number);
+                        }
+                    }
+                }
+                TypeKind::Union(union) => {
+                    let members = union.members.iter();
+                    let members = members.filter_map(|member| by_name.get(member.node.as_str()));
+                    types[number].possible.extend(members);
+                }
+                _ => {}
+            }
+        }
+        Self { types, by_name }
+    }
+
+    /// The type of an operation's root.
+    pub(super) fn root(&self, kind: OperationType) -> Option<usize> {
+        let name = match kind {
+            OperationType::Query => "Query",
+            OperationType::Mutation => "Mutation",
+            OperationType::Subscription => "Subscription",
+        };
+        self.by_name.get(name).copied()
+    }
+}
+
+fn costs(of_type: &str, kind: &TypeKind, by_name: &HashMap<String, usize>) -> HashMap<String, FieldCost> {
+    let fields: &[Positioned<FieldDefinition>] = match kind {
+        TypeKind::Object(object) => &object.fields,
+        TypeKind::Interface(interface) => &interface.fields,
+        _ => &[],
+    };
+    let costs = fields.iter().zip(1..).map(|(field, number)| {
+        let name = field.node.name.node.as_str();
+        let (returned, is_list) = base(&field.node.ty.node);
+        let cost = FieldCost {
+            number,
+            returns: by_name.get(returned).copied(),
+            shape: shape(of_type, name, returned, is_list),
+        };
+        (name.to_owned(), cost)
+    });
+    costs.collect()
+}
+
+fn shape(of_type: &str, field: &str, returned: &str, is_list: bool) -> Shape {
+    if is_list && of_type.ends_with("Connection") && returned.ends_with("Edge") {
+        Shape::Edges
+    } else if is_list {
+        // Without a maximum it would be anything: dear, and a test that finds it.
+        Shape::UpTo(of_list(of_type, field).unwrap_or(usize::MAX))
+    } else if returned.ends_with("Connection") {
+        Shape::Connection
+    } else if returned == "PageInfo" || (of_type.ends_with("Edge") && field == "node") {
+        Shape::PartOfPage
+    } else {
+        Shape::UpTo(1)
+    }
+}
+
+fn base(ty: &Type) -> (&str, bool) {
+    match &ty.base {
+        BaseType::Named(name) => (name.as_str(), false),
+        BaseType::List(ty) => (base(ty).0, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_schema;
+
+    use super::*;
+
+    #[test]
+    fn every_list_without_pages_has_a_maximum() {
+        let costs = Costs::of_schema(&parse_schema(crate::graphql::sdl()).unwrap());
+        let mut lists = 0;
+        for (name, number) in &costs.by_name {
+            for (field, cost) in &costs.types[*number].fields {
+                if let Shape::UpTo(maximum) = cost.shape {
+                    assert!(
+                        maximum < 1_000,
+                        "say in graphql/limits/maxima.rs how long {name}.{field} may be"
+                    );
+                    lists += usize::from(maximum > 1);
+                }
+            }
+        }
+        assert!(lists > 10);
+    }
+}
