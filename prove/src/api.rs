@@ -99,7 +99,9 @@ impl Api {
     /// Sends a request as a member: how many bytes the answer has, and the answer, whatever it is.
     pub async fn answer(&self, server: SocketAddr, member: &Member, body: &Value) -> Result<(usize, Value)> {
         let request = self.http.post(format!("http://{server}/graphql")).json(body);
-        let answer = request.bearer_auth(&member.token).send().await?.bytes().await?;
+        // However long it takes: that is measured, not judged here.
+        let request = request.bearer_auth(&member.token).timeout(Duration::from_mins(2));
+        let answer = request.send().await?.bytes().await?;
         Ok((answer.len(), serde_json::from_slice(&answer)?))
     }
 
