@@ -23,8 +23,11 @@ const SMALLER: usize = 4;
 /// How many of the worst are judged at the end.
 const JUDGED: usize = 4;
 
+/// How bad it is, what a document takes.
+type Measure = fn(&Taken) -> f64;
+
 /// By what it is searched.
-const MEASURES: [(&str, fn(&Taken) -> f64); 3] = [
+const MEASURES: [(&str, Measure); 3] = [
     ("cpu", |taken| taken.cpu_ms),
     ("memory", |taken| taken.mib),
     ("statements", |taken| {
@@ -119,7 +122,7 @@ impl<'s> Search<'s> {
             told.push(tell(name, &taken));
             let document = read(&self.schema, "query", "Query", &text)
                 .ok_or_else(|| Failure::new(format!("it is not understood: {text}")))?;
-            self.take(document, taken);
+            self.take(&document, &taken);
         }
         Ok(told.into())
     }
@@ -132,7 +135,7 @@ impl<'s> Search<'s> {
             for _ in 0..SMALLER {
                 let taken = self.gauge.run(&document.to_string()).await?;
                 let refused = taken.refused.clone();
-                self.take(document.clone(), taken);
+                self.take(&document, &taken);
                 match refused {
                     Some((limit, value, maximum)) if limit == "COST" => {
                         document = Maker::smaller(&document, value, maximum);
@@ -163,7 +166,7 @@ impl<'s> Search<'s> {
         maker.changed(&worst[place].0, other)
     }
 
-    fn take(&mut self, document: Document, taken: Taken) {
+    fn take(&mut self, document: &Document, taken: &Taken) {
         self.tried += 1;
         if let Some(code) = &taken.error
             && code != "BAD_REQUEST"
@@ -176,7 +179,7 @@ impl<'s> Search<'s> {
         }
         self.accepted += usize::from(taken.is_accepted());
         for ((_, measure), worst) in MEASURES.iter().zip(&mut self.worst) {
-            let place = worst.partition_point(|(_, other)| measure(other) >= measure(&taken));
+            let place = worst.partition_point(|(_, other)| measure(other) >= measure(taken));
             if place < KEPT {
                 worst.insert(place, (document.clone(), taken.clone()));
                 worst.truncate(KEPT);

@@ -24,7 +24,7 @@ use crate::live::{Message, Seat, Stream, Teller};
 #[derive(Default)]
 pub struct Groups {
     pub(super) operations: Interned<Prepared>,
-    groups: Interned<Group>,
+    in_use: Interned<Group>,
     charges: Arc<Charges>,
 }
 
@@ -149,7 +149,7 @@ impl Groups {
         plan: &Plan,
     ) -> Result<Arc<Group>, ApiError> {
         let key = key(&prepared, request, &caller, plan.stream);
-        self.groups.get_or_make(key, || {
+        self.in_use.get_or_make(key, || {
             let maximum = api.app().config.limits.event_cost;
             let charge = caller.viewer.member().map(|member| {
                 let charged = self.charges.charge((member.id, plan.stream), cost, maximum);
@@ -178,7 +178,7 @@ impl Groups {
 
     /// Lets go of the answers that are too old to be shared.
     pub fn forget_old(&self) {
-        for group in self.groups.all() {
+        for group in self.in_use.all() {
             group.answers.forget_old();
         }
     }
