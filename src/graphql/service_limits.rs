@@ -38,10 +38,10 @@ pub struct ServiceLimits {
     /// multiplied by the lists around it. Lists that are sent cost their length. A request with
     /// `"extensions": {"cost": true}` is told its own.
     cost: usize,
-    /// The same for one message of a subscription: the sum over all different subscriptions of one member to the same
-    /// stream.
+    /// What one message of a subscription may have resolved, counted as `cost` is: the sum over all different subscriptions
+    /// of one member to the same stream.
     event_cost: usize,
-    /// The same for what is told of the schema: as much as it is.
+    /// What `__schema` and `__type` may tell, counted as `cost` is, but exactly: as many objects as there are.
     introspection_cost: usize,
     /// Bytes of the long texts that are loaded for an answer, or for one message of a subscription, whether they are told
     /// or not.
