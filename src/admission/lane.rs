@@ -88,6 +88,18 @@ impl Lane {
         }
     }
 
+    /// Whether anybody waits.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.state().depth().1 > 0
+    }
+
+    /// Turns somebody away, if she would have to wait too long.
+    pub(super) fn turns_away(&self, key: Key) -> Option<Busy> {
+        let now = self.0.clock.elapsed();
+        let refuses = self.state().would_refuse(key, now);
+        refuses.then(|| self.refuse(now))
+    }
+
     fn turn(&self, key: Key, since: Duration) -> Turn {
         Turn {
             lane: self.clone(),
@@ -218,6 +230,7 @@ mod tests {
                 standing: Duration::from_millis(200),
                 longest: Duration::from_millis(900),
             },
+            taken_up: Duration::from_millis(100),
             pace: Duration::from_millis(1),
         };
         let lane = Lane::new(Queue::Passwords, bounds, clock.clone(), &metrics.shedding);

@@ -7,13 +7,13 @@
 //! | queue | what passes it | how many at once |
 //! |---|---|---|
 //! | `requests` | every query and mutation, before it is read | `LIMIT_REQUESTS_IN_FLIGHT`; fewer while they take long |
-//! | `passwords` | what hashes a password, inside its request | twice the cores and two |
-//! | `writes` | every other mutation, inside its request | twice the database's connections, at least 16 |
+//! | `passwords` | what hashes a password, when its request was read | twice the cores and two |
+//! | `writes` | every other mutation, when its request was read | twice the database's connections, at least 16 |
 //! | `subscriptions` | the opening of a subscription | a quarter of `LIMIT_REQUESTS_IN_FLIGHT` |
 //!
-//! The two in the middle wait for no more than a quarter of the requests each, so that queries always find room. A
-//! subscription that opens may wait three times as long as an operation may take: thousands come back at once when a
-//! server was restarted, and have nowhere else to go. What a subscription is told has turns of its own and waits for them
+//! Who waits in one of the two in the middle has left the first, so that queries always find room; as many wait there as a
+//! quarter of `LIMIT_REQUESTS_IN_FLIGHT`. A subscription that opens may wait three times as long as an operation may take:
+//! thousands come back at once when a server was restarted, and have nowhere else to go. What a subscription is told has turns of its own and waits for them
 //! without an end, because nothing of it may be left out.
 //!
 //! Members and addresses take turns. Nobody's requests keep more than half of what there is, and who has less waiting
@@ -31,6 +31,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::lane::Lane;
 pub use self::lane::Turn;
+use crate::auth::Bearer;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::entity::UserId;
@@ -38,13 +39,16 @@ use crate::network::Network;
 use crate::telemetry::metrics::Shedding;
 
 /// How long a request may expect to take when many come at once.
-const BURST: Duration = Duration::from_millis(800);
+const BURST: Duration = Duration::from_millis(600);
 /// The same when the queue has been standing for a while: it would only make everybody wait.
-const STANDING: Duration = Duration::from_millis(400);
+const STANDING: Duration = Duration::from_millis(300);
+/// How much is taken up at once, as the time in which it is done: more would only be in each other's way, and who waits in
+/// the queue can still be told that it takes too long.
+const TAKEN_UP: Duration = Duration::from_millis(30);
 /// How long a queue stands until that counts.
 const STANDS_AFTER: Duration = Duration::from_secs(1);
 /// How long anybody waits, whatever she could expect.
-const LONGEST: Duration = Duration::from_millis(900);
+const LONGEST: Duration = Duration::from_millis(700);
 /// Mutations at once, at least.
 const WRITES: usize = 16;
 
@@ -58,6 +62,14 @@ pub enum Key {
 }
 
 impl Key {
+    /// Who she says she is, or whoever comes from her address.
+    pub fn of(bearer: Bearer, address: IpAddr) -> Self {
+        match bearer {
+            Bearer::Claims(claims) => Self::Member(claims.user),
+            Bearer::Nobody | Bearer::Stranger => Self::of_address(address),
+        }
+    }
+
     /// Whoever comes from an address.
     pub fn of_address(address: IpAddr) -> Self {
         Self::Network(Network::of(address))
@@ -108,6 +120,8 @@ struct Bounds {
     /// Whether nobody may keep more than half of what there is: where somebody's may take long.
     shared: bool,
     patience: Patience,
+    /// How much is taken up at once, as the time in which it is done.
+    taken_up: Duration,
     /// How often one is served, until that is known.
     pace: Duration,
 }
@@ -149,6 +163,7 @@ impl Admission {
             waiting: most.saturating_mul(8),
             shared: true,
             patience,
+            taken_up: TAKEN_UP,
             pace: Duration::from_millis(1),
         };
         let inner = Bounds {
@@ -199,6 +214,17 @@ impl Admission {
     /// Waits until a request may be answered.
     pub async fn request(&self, key: Key) -> Result<Turn, Busy> {
         self.requests.enter(key).await
+    }
+
+    /// Whether anybody waits: only then requests are turned away.
+    pub fn is_crowded(&self) -> bool {
+        self.requests.is_crowded()
+    }
+
+    /// Turns a request away that would have to wait too long. It is the same as [`request`](Self::request) would do, before
+    /// anything is made for it.
+    pub fn turns_away(&self, key: Key) -> Option<Busy> {
+        self.requests.turns_away(key)
     }
 
     /// Waits until a password may be hashed.

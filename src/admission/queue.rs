@@ -28,6 +28,17 @@ pub(super) enum Received {
     Refused,
 }
 
+/// How one who comes would be received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prospect {
+    Served,
+    Waits {
+        /// Whether that is at the expense of whoever has much more waiting.
+        displaces: bool,
+    },
+    Refused,
+}
+
 /// When nobody was refused for so long, it is over.
 const OVER_AFTER: Duration = Duration::from_secs(5);
 
@@ -108,28 +119,16 @@ impl State {
 
     /// Somebody comes.
     pub(super) fn arrive(&mut self, key: Key, now: Duration) -> Received {
-        // Whoever waits although there is room has too much already.
-        if self.may_be_served(self.shares.get(&key)) {
-            self.shares.entry(key).or_default().served += 1;
-            self.served += 1;
-            return Received::Served;
-        }
-        let own = self.shares.get(&key).map_or(0, |share| share.waiting.len());
-        let patience = self.patience(now);
-        let taking_turns = (own + 1).saturating_mul(self.round.len() + usize::from(own == 0));
-        let place = taking_turns.min(self.waiting + 1);
-        if self.pace.expected(self.served + place, now) > patience {
-            return Received::Refused;
-        }
-        let all = self.served + self.waiting + 1;
-        let is_full = self.waiting >= self.bounds.waiting || self.pace.expected(all, now) > patience;
-        let mut displaced = None;
-        if is_full {
-            displaced = self.displace(2 * (own + 1));
-            if displaced.is_none() {
-                return Received::Refused;
+        let displaced = match self.prospect(key, now) {
+            Prospect::Served => {
+                self.shares.entry(key).or_default().served += 1;
+                self.served += 1;
+                return Received::Served;
             }
-        }
+            Prospect::Refused => return Received::Refused,
+            Prospect::Waits { displaces: false } => None,
+            Prospect::Waits { displaces: true } => self.displace(),
+        };
         if self.waiting == 0 {
             self.stands_since = self.stands_since.or(Some(now));
             self.pace.somebody_waits(now);
@@ -146,6 +145,33 @@ impl State {
         self.waiting += 1;
         self.grown(own);
         Received::Waits(number, called, displaced)
+    }
+
+    /// Whether somebody would be refused who came now.
+    pub(super) fn would_refuse(&self, key: Key, now: Duration) -> bool {
+        matches!(self.prospect(key, now), Prospect::Refused)
+    }
+
+    /// How somebody would be received who came now.
+    fn prospect(&self, key: Key, now: Duration) -> Prospect {
+        let share = self.shares.get(&key);
+        // Whoever waits although there is room has too much already.
+        if self.may_be_served(share) {
+            return Prospect::Served;
+        }
+        let own = share.map_or(0, |share| share.waiting.len());
+        let patience = self.patience(now);
+        let taking_turns = (own + 1).saturating_mul(self.round.len() + usize::from(own == 0));
+        let place = taking_turns.min(self.waiting + 1);
+        if self.pace.expected(self.served + place, now) > patience {
+            return Prospect::Refused;
+        }
+        let all = self.served + self.waiting + 1;
+        let is_full = self.waiting >= self.bounds.waiting || self.pace.expected(all, now) > patience;
+        if is_full && self.lengths.len() < 2 * (own + 1) {
+            return Prospect::Refused;
+        }
+        Prospect::Waits { displaces: is_full }
     }
 
     /// Somebody has left who was served for so long.
@@ -199,18 +225,18 @@ impl State {
         left > 0 && (!self.bounds.shared || share.map_or(0, |share| share.served) < left)
     }
 
-    /// How many may be served at once: where many may, so many that they are done in half of the time that they have.
+    /// How many may be served at once: where many may, so many as are done in a short time.
     fn at_once(&self) -> usize {
         let Bounds {
             at_once,
             least,
-            patience,
+            taken_up,
             ..
         } = self.bounds;
         if least >= at_once {
             return at_once;
         }
-        let known = self.pace.at_once(patience.standing / 2);
+        let known = self.pace.at_once(taken_up);
         known.map_or(at_once, |known| known.clamp(least, at_once))
     }
 
@@ -223,11 +249,8 @@ impl State {
         if stands { patience.standing } else { patience.burst }
     }
 
-    /// Has the last one leave of whoever has most waiting, if that is at least so much.
-    fn displace(&mut self, least: usize) -> Option<oneshot::Sender<Verdict>> {
-        if self.lengths.len() < least {
-            return None;
-        }
+    /// Has the last one leave of whoever has most waiting.
+    fn displace(&mut self) -> Option<oneshot::Sender<Verdict>> {
         let longest = self.lengths.len();
         let has_most = |key: &&Key| {
             self.shares
@@ -307,6 +330,7 @@ mod tests {
                 standing: MS(50),
                 longest: MS(1_000),
             },
+            taken_up: MS(25),
             pace: MS(10),
         })
     }

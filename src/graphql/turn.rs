@@ -32,20 +32,19 @@ impl Api {
         }
     }
 
-    /// Runs a query or mutation whose turn it is. A mutation runs to its end, and keeps its turn, whether its answer is
-    /// waited for or not.
+    /// Runs a query or mutation whose turn it is. A mutation leaves its turn to others, because it may wait for one of its
+    /// own, and runs to its end whether its answer is waited for or not.
     pub async fn run_in(&self, turn: Turn, document: Document, caller: Caller) -> Response {
         if !document.is_mutation() {
             let response = self.run(document, caller).await;
             drop(turn);
             return response;
         }
+        drop(turn);
         let api = self.clone();
-        let running = self.app.to_its_end(async move {
-            let response = api.run(document, caller).await;
-            drop(turn);
-            response
-        });
+        let running = self
+            .app
+            .to_its_end(async move { api.run(document, caller).await });
         match running.await {
             Ok(response) => response,
             Err(interrupted) => ApiError::internal(&interrupted).into_response(),

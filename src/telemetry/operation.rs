@@ -194,6 +194,21 @@ impl Telemetry {
         Run::new(&context, notes)
     }
 
+    /// A request was turned away because there are too many. It counts as what cannot be read does, and has no span: there
+    /// would be thousands of them that say the same.
+    pub fn turned_away(&self, took: Duration) {
+        if !self.is_on {
+            return;
+        }
+        let labels = OperationLabels {
+            operation_type: kind_name(OperationType::Query),
+            operation_name: self.metrics.graphql.name(None),
+            outcome: Outcome::ServerError("").name(),
+        };
+        self.metrics.graphql.answered(&labels, took, None);
+        self.metrics.http.answered("POST", "/graphql", 503, took, None);
+    }
+
     /// What cannot be read was refused. It counts with queries, which most of it is.
     pub fn refused(self: &Arc<Self>, name: Option<&str>, outcome: Outcome) {
         self.operation(OperationType::Query, name, None, Duration::ZERO)

@@ -21,9 +21,15 @@ impl FromRequestParts<Api> for ClientAddress {
         let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         // All who come without one count as one.
         let connected = connected.map_or(Ipv6Addr::UNSPECIFIED.into(), |connected| connected.0.ip());
-        let config = &api.app().config;
-        let named = speaks_for_others(config, connected).then(|| named(config, &parts.headers));
-        Ok(Self(named.flatten().unwrap_or(connected)))
+        Ok(Self::of(connected, &parts.headers, &api.app().config))
+    }
+}
+
+impl ClientAddress {
+    /// The address of who sends a request with these headers, over a connection from an address.
+    pub(super) fn of(connected: IpAddr, headers: &HeaderMap, config: &Config) -> Self {
+        let named = speaks_for_others(config, connected).then(|| named(config, headers));
+        Self(named.flatten().unwrap_or(connected))
     }
 }
 

@@ -54,6 +54,7 @@ pub fn serve(app: &App, listener: TcpListener, log_level: LogLevel) {
         config: Arc::clone(&app.config),
         doors: Doors::new(CONNECTIONS, CONNECTIONS, true, Gauge::default()),
         metrics: app.telemetry.metrics.connections.clone(),
+        shed: None,
     };
     let halt = app.halt.clone();
     app.tasks.spawn(async move {

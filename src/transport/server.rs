@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::http::shed::Shed;
 use super::listener::{self, Accepting, Doors, House, Reserve};
 use super::{graphiql, health, http, observed, origin};
 use crate::app::App;
@@ -73,7 +74,8 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
     forget_answers(&app, api.clone());
     let stop = app.stop.clone();
     let cut = CancellationToken::new();
-    let accepting = accepting(&app, listener, router(api)).await;
+    let shed = http::shed::shed(api.clone()).await;
+    let accepting = accepting(&app, listener, router(api), Some(shed)).await;
     let accepting = async {
         accepting.run(stop.clone(), cut.clone()).await;
         Ok(())
@@ -124,7 +126,7 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
 }
 
 /// What lets connections in: as many as there may be subscribers and requests, and no more than there are descriptors for.
-pub async fn accepting(app: &App, listener: TcpListener, router: Router) -> Accepting {
+pub async fn accepting(app: &App, listener: TcpListener, router: Router, shed: Option<Shed>) -> Accepting {
     let limits = &app.config.limits;
     let wanted = limits.connections + limits.anonymous_sockets + REQUESTS;
     let spares_loopback = app.config.environment == Environment::Development;
@@ -140,6 +142,7 @@ pub async fn accepting(app: &App, listener: TcpListener, router: Router) -> Acce
         config: Arc::clone(&app.config),
         doors,
         metrics,
+        shed,
     };
     Accepting::new(listener, Arc::new(house), router, Reserve::ToRefuse).await
 }

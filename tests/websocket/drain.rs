@@ -36,7 +36,7 @@ async fn a_process_that_stops_opens_no_websockets() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     // A server over the same process that still accepts, as one does until its last request is answered.
     let router = server::router(Api::new(app.app.clone()).unwrap());
-    let accepting = server::accepting(&app.app, listener, router).await;
+    let accepting = server::accepting(&app.app, listener, router, None).await;
     let tasks = tokio_util::task::TaskTracker::new();
     tasks.spawn(accepting.run(CancellationToken::new(), CancellationToken::new()));
     Socket::connect(&url).await.assert_heard().await;

@@ -5,6 +5,7 @@ pub mod guard;
 pub mod negotiate;
 mod request;
 mod respond;
+pub mod shed;
 
 use std::sync::Arc;
 
@@ -121,10 +122,7 @@ impl Asking {
         if self.accepted.event_stream {
             return Ok(None);
         }
-        let key = match self.bearer {
-            Bearer::Claims(claims) => Key::Member(claims.user),
-            Bearer::Nobody | Bearer::Stranger => Key::of_address(self.session.address),
-        };
+        let key = Key::of(self.bearer, self.session.address);
         Ok(Some(api.turn(key).await?))
     }
 }

@@ -60,7 +60,12 @@ impl From<ApiError> for Refusal {
 
 /// A refusal where there is nothing to negotiate.
 pub fn refused(status: StatusCode, error: ApiError) -> Response {
-    write(MediaType::Json, status, &error.into_response())
+    refused_as(MediaType::Json, status, error)
+}
+
+/// A refusal of a media type.
+pub(super) fn refused_as(media_type: MediaType, status: StatusCode, error: ApiError) -> Response {
+    write(media_type, status, &error.into_response())
 }
 
 /// The answer to an address that is none.

@@ -180,6 +180,12 @@ impl Entrance {
         }
     }
 
+    /// The answer to a request that would have to wait too long.
+    fn turned_away(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
+        let shed = self.peer.house().shed.as_ref()?;
+        shed(request, self.peer.address())
+    }
+
     /// A place for whoever a proxy names, if one is needed.
     fn behind(&self, request: &Request<Incoming>) -> Result<Option<Place>, Box<Response<Body>>> {
         let peer = &self.peer;
@@ -215,10 +221,12 @@ impl Service<Request<Incoming>> for Entrance {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let shares = request.version() == Version::HTTP_2;
-        let place = self.behind(&request);
-        let (behind, refusal) = match place {
-            Ok(behind) => (behind, None),
-            Err(refusal) => (None, Some(refusal)),
+        let (behind, refusal) = match self.turned_away(&request) {
+            Some(refusal) => (None, Some(refusal)),
+            None => match self.behind(&request) {
+                Ok(behind) => (behind, None),
+                Err(refusal) => (None, Some(*refusal)),
+            },
         };
         let open = Open::begin(&self.peer, behind);
         if let Some(refusal) = refusal {

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::metrics::{Connections, Late};
 use crate::transport::address;
+use crate::transport::http::shed::Shed;
 
 /// How a client says that it speaks HTTP/2 from its first byte on (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -28,6 +29,8 @@ pub struct House {
     pub doors: Arc<Doors>,
     /// What is told of them.
     pub metrics: Connections,
+    /// Turns requests away before anything is made for them.
+    pub shed: Option<Shed>,
 }
 
 /// One connection's peer.
