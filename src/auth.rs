@@ -84,6 +84,13 @@ pub async fn authenticate(app: &App, bearer: Bearer) -> Result<Viewer, AuthError
     if let Some(member) = app.recent.find(&claims, asked) {
         return Ok(Viewer::Member(member));
     }
+    // By itself: few have to be looked up, and all wait with room for it.
+    Box::pin(look_up(app, claims, asked)).await
+}
+
+/// Asks the database who comes with a token, and whether her session lives.
+async fn look_up(app: &App, claims: Claims, asked: Moment) -> Result<Viewer, AuthError> {
+    let now = app.clock.now();
     let alive = session::alive(claims.session, now)
         .filter(session::COLUMN.user_id.eq(claims.user))
         .into_query();

@@ -39,9 +39,9 @@ use crate::network::Network;
 use crate::telemetry::metrics::Shedding;
 
 /// How long a request may expect to take when many come at once.
-const BURST: Duration = Duration::from_millis(600);
+const BURST: Duration = Duration::from_millis(500);
 /// The same when the queue has been standing for a while: it would only make everybody wait.
-const STANDING: Duration = Duration::from_millis(300);
+const STANDING: Duration = Duration::from_millis(200);
 /// How much is taken up at once, as the time in which it is done: more would only be in each other's way, and who waits in
 /// the queue can still be told that it takes too long.
 const TAKEN_UP: Duration = Duration::from_millis(30);
