@@ -6,7 +6,7 @@
 //!
 //! | queue | what passes it | how many at once |
 //! |---|---|---|
-//! | `requests` | every query and mutation, before it is read | `LIMIT_REQUESTS_IN_FLIGHT`; fewer while they take long |
+//! | `requests` | every query and mutation, before it is read | `LIMIT_REQUESTS_IN_FLIGHT`; while they take long, as many as are done in a few milliseconds, at least the database's connections (SQLite: twice the cores and two) |
 //! | `passwords` | what hashes a password, when its request was read | twice the cores and two |
 //! | `writes` | every other mutation, when its request was read | twice the database's connections, at least 16 |
 //! | `subscriptions` | the opening of a subscription | a quarter of `LIMIT_REQUESTS_IN_FLIGHT` |
@@ -40,15 +40,17 @@ use crate::telemetry::metrics::Shedding;
 
 /// How long a request may expect to take when many come at once.
 const BURST: Duration = Duration::from_millis(500);
+/// The same of a password, which takes long by itself: sixty of them that come together are no attack.
+const PASSWORD_BURST: Duration = Duration::from_millis(800);
 /// The same when the queue has been standing for a while: it would only make everybody wait.
 const STANDING: Duration = Duration::from_millis(200);
 /// How much is taken up at once, as the time in which it is done: more would only be in each other's way, and who waits in
 /// the queue can still be told that it takes too long.
-const TAKEN_UP: Duration = Duration::from_millis(30);
+const TAKEN_UP: Duration = Duration::from_millis(8);
 /// How long a queue stands until that counts.
 const STANDS_AFTER: Duration = Duration::from_secs(1);
-/// How long anybody waits, whatever she could expect.
-const LONGEST: Duration = Duration::from_millis(700);
+/// How much longer than she could expect anybody waits.
+const GRACE: Duration = Duration::from_millis(200);
 /// Mutations at once, at least.
 const WRITES: usize = 16;
 
@@ -150,19 +152,26 @@ impl Admission {
         let most = config.limits.requests_in_flight;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let connections = usize::try_from(config.database_max_connections).unwrap_or(usize::MAX);
-        let patience = Patience {
-            burst: BURST,
+        let patience = |burst| Patience {
+            burst,
             standing: STANDING,
-            longest: LONGEST,
+            longest: burst + GRACE,
         };
         // Each needs a connection now and then: more than that wait for those.
         let busy = connections.saturating_mul(2).max(WRITES);
+        // More is only in each other's way: with SQLite a request is work for the cores of this machine alone, and elsewhere it
+        // needs a connection now and then.
+        let least = if config.sqlite_file().is_some() {
+            2 * cores + 2
+        } else {
+            connections
+        };
         let usual = Bounds {
             at_once: most,
-            least: busy.min(most),
+            least: least.min(most),
             waiting: most.saturating_mul(8),
             shared: true,
-            patience,
+            patience: patience(BURST),
             taken_up: TAKEN_UP,
             pace: Duration::from_millis(1),
         };
@@ -180,6 +189,7 @@ impl Admission {
                 Bounds {
                     at_once: 2 * cores + 2,
                     least: 2 * cores + 2,
+                    patience: patience(PASSWORD_BURST),
                     pace: Duration::from_millis(20) / u32::try_from(cores).unwrap_or(1),
                     ..inner
                 },

@@ -116,11 +116,11 @@ mod tests {
         pace.departed(MS(1), MS(60_000));
         assert_eq!(pace.expected(7, MS(90_000)), MS(70));
         pace.somebody_waits(MS(90_000));
-        for departure in 1..=200 {
+        for departure in 1..=2_000 {
             pace.departed(MS(1), MS(90_000 + 2 * departure));
         }
         assert_eq!(pace.at_once(MS(101)), Some(50));
-        let expected = pace.expected(100, MS(90_400));
+        let expected = pace.expected(100, MS(94_000));
         assert!(expected > MS(199) && expected < MS(201), "{expected:?}");
     }
 
