@@ -131,6 +131,36 @@ async fn who_would_wait_too_long_is_told_so_at_once_on_every_transport() {
 }
 
 #[tokio::test]
+async fn who_is_turned_away_at_the_door_is_told_the_same_as_who_is_inside() {
+    let app = TestApp::start_with(&[ONE]).await;
+    let turn = app.app.admission.request(elsewhere()).await.unwrap();
+    let crowd = send((0..8).map(|_| post(&app, SMALL, json!({}))));
+    app.until_metric(&waiting("requests"), |count| count == 8).await;
+    let padding = "#".repeat(20_000);
+    for accept in ["*/*", "application/graphql-response+json", "image/png"] {
+        let mut told = Vec::new();
+        // A long document is read, and turned away after that.
+        for query in [SMALL, &format!("{SMALL}{padding}")] {
+            let asked = post(&app, query, json!({})).header("accept", accept);
+            let answer = asked.send().await.unwrap();
+            let mut headers = answer.headers().clone();
+            headers.remove("date");
+            let status = answer.status();
+            told.push((status, headers, answer.text().await.unwrap()));
+        }
+        assert_eq!(told[0], told[1], "{accept}");
+        assert_eq!(told[0].0, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    // Both are counted, and a page of another origin may read why it was turned away.
+    assert_eq!(app.metrics().await.value(&refused("requests")), 6);
+    let page = post(&app, SMALL, json!({})).header("origin", app.url.as_str());
+    let answer = page.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers()["access-control-allow-origin"], app.url.as_str());
+    drop((turn, crowd));
+}
+
+#[tokio::test]
 async fn what_waits_in_vain_is_told_so_in_the_end() {
     let app = TestApp::start_with(&[ONE]).await;
     let turn = app.app.admission.request(elsewhere()).await.unwrap();

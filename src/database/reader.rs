@@ -100,7 +100,11 @@ impl Reader {
         M: FromQueryResult + Send + Sync,
     {
         let kept = match self {
-            Self::Sqlite(pool) => return M::find_by_statement(statement).all(pool).await,
+            Self::Sqlite(pool) => {
+                let rows = M::find_by_statement(statement).stream(pool).await?;
+                // What cannot be read ends it: no more rows come, and none is kept.
+                return rows.try_collect().await;
+            }
             Self::Postgres(kept) => kept,
         };
         let values = statement.values.take();
