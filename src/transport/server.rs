@@ -111,6 +111,10 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
         app.halt.cancel();
         app.tasks.close();
         app.tasks.wait().await;
+        // It waits for what is being written.
+        if let Err(error) = app.database.clone().close().await {
+            tracing::warn!(%error, "the database was not closed cleanly");
+        }
         Ok::<_, io::Error>(())
     };
     tokio::select! {
@@ -118,9 +122,6 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), ServeError> {
         () = finish => return Err(ServeError::Unfinished),
         () = cutting => {}
         () = delay => {}
-    }
-    if let Err(error) = app.database.close().await {
-        tracing::warn!(%error, "the database was not closed cleanly");
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -35,7 +35,10 @@ struct Prepared {
 impl Prepared {
     async fn of(media_type: MediaType) -> Self {
         let refusal = refused_as(media_type, StatusCode::SERVICE_UNAVAILABLE, ApiError::ServerBusy);
-        let (head, body) = refusal.into_parts();
+        let (mut head, body) = refusal.into_parts();
+        // As all answers say that a page of another origin could be told.
+        head.headers
+            .append(header::VARY, HeaderValue::from_static("origin"));
         Self {
             headers: head.headers,
             body: to_bytes(body, REFUSAL_BYTES).await.unwrap_or_default(),
