@@ -20,3 +20,12 @@ async fn large(app: &TestApp) -> String {
     let is_script = |part: &&str| part.starts_with("/graphiql/assets/index-") && !part.contains(".css");
     page.split('"').find(is_script).expect("a script").to_owned()
 }
+
+/// Lets a second pass, when all is done that is due.
+async fn a_second_passes(app: &TestApp) {
+    app.request(reqwest::Method::GET, "/health/live")
+        .send()
+        .await
+        .unwrap();
+    app.app.clock.advance(chrono::TimeDelta::seconds(1));
+}

@@ -291,3 +291,15 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<String> {
     tokio::time::timeout(Duration::from_secs(5), asked).await??;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
+
+/// Has all threads of a process on one core.
+pub async fn pin(process: u32, core: usize) -> Result<()> {
+    let pinned = Command::new("taskset")
+        .args(["-a", "-c", "-p", &core.to_string(), &process.to_string()])
+        .stdout(Stdio::null())
+        .status()
+        .await?;
+    ensure(pinned.success(), || {
+        format!("taskset cannot pin {process} to core {core}")
+    })
+}

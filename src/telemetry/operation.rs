@@ -196,14 +196,14 @@ impl Telemetry {
 
     /// A request was turned away because there are too many. It counts as what cannot be read does, and has no span: there
     /// would be thousands of them that say the same.
-    pub fn turned_away(&self, took: Duration) {
+    pub fn turned_away(&self, outcome: Outcome, took: Duration) {
         if !self.is_on {
             return;
         }
         let labels = OperationLabels {
             operation_type: kind_name(OperationType::Query),
             operation_name: self.metrics.graphql.name(None),
-            outcome: Outcome::ServerError("").name(),
+            outcome: outcome.name(),
         };
         self.metrics.graphql.answered(&labels, took, None);
         self.metrics.http.answered("POST", "/graphql", 503, took, None);

@@ -7,12 +7,12 @@ use std::time::Duration;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::http::refused;
+use super::http::{full, refused};
 use super::listener::Peer;
 use crate::auth;
 use crate::entity::{FamilyId, UserId};
 use crate::graphql::Api;
-use crate::graphql::error::{ApiError, Exceeded};
+use crate::graphql::error::ApiError;
 use crate::graphql::scope::Caller;
 use crate::live::Mailbox;
 use crate::live::listeners::{Connection, Full, Listener, Places};
@@ -111,11 +111,6 @@ fn places(api: &Api) -> Places {
 /// What one is told for whom there is no place.
 fn refuse(api: &Api) -> Response {
     let maximum = api.app().config.limits.connections;
-    let exceeded = Exceeded {
-        limit: "CONNECTIONS",
-        value: maximum + 1,
-        maximum,
-    };
-    let refusal = refused(StatusCode::SERVICE_UNAVAILABLE, ApiError::LimitExceeded(exceeded));
+    let refusal = full("CONNECTIONS", maximum);
     ([(header::RETRY_AFTER, "1")], refusal).into_response()
 }

@@ -3,7 +3,7 @@
 use crate::support::wire::{self, HTTP2, Wire};
 use crate::support::{Raw, TestApp, raw, until};
 
-use super::large;
+use super::{a_second_passes, large};
 
 const LIVE: &str = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -103,11 +103,7 @@ async fn a_body_on_a_slow_line_comes_to_its_end() {
     .await;
     for piece in body.as_bytes().chunks(2_000) {
         wire.say(piece).await;
-        app.request(reqwest::Method::GET, "/health/live")
-            .send()
-            .await
-            .unwrap();
-        app.app.clock.advance(chrono::TimeDelta::seconds(1));
+        a_second_passes(&app).await;
     }
     assert_eq!(wire.answer().await.0, 200);
 }
@@ -219,11 +215,7 @@ async fn who_pings_and_does_not_read_is_not_read_either() {
     while listeners.connections() > 0 {
         seconds += 1;
         assert!(seconds < 200, "it is kept for ever");
-        app.request(reqwest::Method::GET, "/health/live")
-            .send()
-            .await
-            .unwrap();
-        app.app.clock.advance(chrono::TimeDelta::seconds(1));
+        a_second_passes(&app).await;
     }
     let poured = pouring.await.unwrap();
     assert!(poured < PINGS / 10, "{poured} pings were read");

@@ -5,6 +5,7 @@ use plant_care::entity::CareRequestId;
 use plant_care::live::retention;
 use serde_json::json;
 
+use super::a_second_passes;
 use crate::support::raw::TEXT;
 use crate::support::wire::{self, HTTP2, Wire};
 use crate::support::{Raw, Story, TestApp, key, until};
@@ -153,11 +154,7 @@ async fn by_a_peer_that_does_not_take_what_it_is_told() {
         while ends(&app, "careEvents").is_empty() {
             seconds += 1;
             assert!(seconds < 300, "{way:?}: it is held for ever");
-            app.request(reqwest::Method::GET, "/health/live")
-                .send()
-                .await
-                .unwrap();
-            app.app.clock.advance(TimeDelta::seconds(1));
+            a_second_passes(&app).await;
         }
         assert_ended(&app, "careEvents", "write_deadline", way).await;
         assert_eq!(

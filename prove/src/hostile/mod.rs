@@ -26,7 +26,7 @@ use crate::figures::{Latencies, median, need_files, processor_seconds, resident_
 use crate::harness::Harness;
 use crate::message::{Topic, note};
 use crate::pace::{Pace, each};
-use crate::processes::{Server, get};
+use crate::processes::{Server, get, pin};
 
 pub use self::peers::besiege;
 
@@ -311,16 +311,4 @@ impl Siege {
             }
         }
     }
-}
-
-/// Has all threads of a process on one core.
-async fn pin(process: u32, core: usize) -> Result<()> {
-    let pinned = Command::new("taskset")
-        .args(["-a", "-c", "-p", &core.to_string(), &process.to_string()])
-        .stdout(Stdio::null())
-        .status()
-        .await?;
-    ensure(pinned.success(), || {
-        format!("taskset cannot pin {process} to core {core}")
-    })
 }

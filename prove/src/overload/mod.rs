@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use self::client::Client;
 use self::load::{Load, Outcome};
@@ -20,7 +19,7 @@ use crate::failure::{Result, ensure};
 use crate::figures::{median, need_files, random, round};
 use crate::harness::Harness;
 use crate::pace::Pace;
-use crate::processes::Server;
+use crate::processes::{Server, pin};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -81,7 +80,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let mut program = harness.program.with("LIMIT_REQUESTS_IN_FLIGHT", &in_flight);
     if !options.unpinned {
         program = program.on_core(0);
-        on_core(1).await?;
+        pin(std::process::id(), 1).await?;
     }
     let mut server = Server::start(&program, "server").await?;
     let people = people(&harness.api, server.address, options.members).await?;
@@ -261,48 +260,30 @@ fn logins(server: &Server, people: &[Person]) -> Load {
 }
 
 fn feeds(server: &Server, people: &[Person]) -> Load {
-    let client = Client::new(server.address);
     let query = "{ careRequests(as: OWNER, first: 50) { edges { node { id title status startsOn endsOn
         plants { id name } caretaker { id displayName }
         comments(first: 5) { edges { node { id body createdAt author { id displayName } } } } } } } }";
-    let requests = people
-        .iter()
-        .take(OWNERS)
-        .map(|person| client.request(Some(&person.token), &json!({ "query": query })));
-    Load {
-        name: "feeds",
-        requests: requests.collect(),
-        client,
-        good: "\"node\":{",
-        workers: 32,
-    }
+    queries("feeds", query, server, &people[..people.len().min(OWNERS)])
 }
 
 fn lists(server: &Server, people: &[Person]) -> Load {
-    let client = Client::new(server.address);
     let query =
         "{ openCareRequests(first: 30) { edges { node { id title status startsOn endsOn timezone createdAt
         owner { displayName } plants { id name } } } } }";
+    queries("lists", query, server, people)
+}
+
+/// A query that each of these people sends, answered with a page.
+fn queries(name: &'static str, query: &str, server: &Server, people: &[Person]) -> Load {
+    let client = Client::new(server.address);
     let requests = people
         .iter()
         .map(|person| client.request(Some(&person.token), &json!({ "query": query })));
     Load {
-        name: "lists",
+        name,
         requests: requests.collect(),
         client,
         good: "\"node\":{",
         workers: 32,
     }
-}
-
-/// Has this process and all its threads run on one core.
-async fn on_core(core: usize) -> Result<()> {
-    let (core, process) = (core.to_string(), std::process::id().to_string());
-    let set = Command::new("taskset")
-        .args(["-a", "-c", "-p", &core, &process])
-        .output()
-        .await?;
-    ensure(set.status.success(), || {
-        String::from_utf8_lossy(&set.stderr).into_owned()
-    })
 }

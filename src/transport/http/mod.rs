@@ -19,7 +19,7 @@ use hyper::upgrade::OnUpgrade;
 
 use self::negotiate::Accepted;
 use self::respond::{Refusal, respond};
-pub use self::respond::{method_not_allowed, no_such_address, refused};
+pub use self::respond::{full, method_not_allowed, no_such_address, refused};
 use super::address::ClientAddress;
 use super::listener::Peer;
 use super::websocket::Handshake;

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::negotiate::{Accepted, MediaType, has_run, status_of};
-use crate::graphql::error::ApiError;
+use crate::graphql::error::{ApiError, Exceeded};
 use crate::graphql::json;
 
 /// After how many seconds who was told that the server is busy may try again.
@@ -61,6 +61,16 @@ impl From<ApiError> for Refusal {
 /// A refusal where there is nothing to negotiate.
 pub fn refused(status: StatusCode, error: ApiError) -> Response {
     refused_as(MediaType::Json, status, error)
+}
+
+/// The refusal of one more where there are as many as there may be.
+pub fn full(limit: &'static str, maximum: usize) -> Response {
+    let exceeded = Exceeded {
+        limit,
+        value: maximum + 1,
+        maximum,
+    };
+    refused(StatusCode::SERVICE_UNAVAILABLE, ApiError::LimitExceeded(exceeded))
 }
 
 /// A refusal of a media type.

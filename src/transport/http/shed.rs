@@ -16,6 +16,7 @@ use crate::admission::Key;
 use crate::auth::Bearer;
 use crate::graphql::Api;
 use crate::graphql::error::ApiError;
+use crate::telemetry::operation::Outcome;
 use crate::transport::address::ClientAddress;
 
 /// What comes with its head, mostly. Of a longer body the rest would have to be read first, or its sender be cut off.
@@ -72,7 +73,8 @@ pub async fn shed(api: Api) -> Shed {
             MediaType::GraphqlResponse => newer.answer(),
             MediaType::Json => json.answer(),
         };
-        app.telemetry.turned_away(began.elapsed());
+        let outcome = Outcome::ServerError(ApiError::SERVER_BUSY);
+        app.telemetry.turned_away(outcome, began.elapsed());
         Some(answer)
     })
 }

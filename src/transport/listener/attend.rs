@@ -13,8 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{Request, Response, StatusCode, Version, header};
-use axum::response::IntoResponse as _;
+use axum::http::{Request, Response, StatusCode, Version};
 use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -29,10 +28,9 @@ use super::body::{Answer, Asked};
 use super::connection::Connection;
 use super::doors::Place;
 use super::peer::{Due, Open, Peer};
-use crate::graphql::error::{ApiError, Exceeded};
 use crate::telemetry::metrics::Refused;
 use crate::transport::address;
-use crate::transport::http::refused;
+use crate::transport::http::full;
 
 /// A request's line and headers: an address may hold a whole document with its variables, escaped.
 const HEAD_BYTES: u32 = 64 * 1024;
@@ -205,13 +203,7 @@ impl Entrance {
 
 /// What one is answered whose address has too many connections.
 pub(super) fn too_many(maximum: usize) -> Response<Body> {
-    let exceeded = Exceeded {
-        limit: "CONNECTIONS_PER_ADDRESS",
-        value: maximum + 1,
-        maximum,
-    };
-    let refusal = refused(StatusCode::SERVICE_UNAVAILABLE, ApiError::LimitExceeded(exceeded));
-    ([(header::RETRY_AFTER, "2")], refusal).into_response()
+    full("CONNECTIONS_PER_ADDRESS", maximum)
 }
 
 impl Service<Request<Incoming>> for Entrance {
