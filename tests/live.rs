@@ -3,6 +3,7 @@
 
 mod access;
 mod fuzz;
+mod interleaved;
 mod model;
 
 use base64::Engine as _;

@@ -170,7 +170,7 @@ impl Topic {
         if !matches!(self.lookup(seq), Lookup::Unread) {
             return Ok(());
         }
-        let (of_ring, from, to, generation) = {
+        let (of_ring, from, mut to, generation) = {
             let mut state = self.state();
             if seq > state.known.last {
                 return Ok(());
@@ -198,9 +198,14 @@ impl Topic {
         let mut entries = read(to).await?;
         if i64::try_from(entries.len()).unwrap_or(0) < to - from + 1 {
             // Trimmed, another log, or not so long: its head and floor tell. What was written between the two looks is
-            // in the one and not in the other, so that only a look after both proves that something is not there.
+            // in the one and not in the other, so that only a look after both proves that something is not there; and it
+            // proves nothing of what is written after it, or is said to be by whoever was wrong before.
             self.check().await?;
-            entries = read(to.min(self.known().1.sure)).await?;
+            to = to.min(self.known().1.sure);
+            if to < from {
+                return Ok(());
+            }
+            entries = read(to).await?;
         }
         let entries: Vec<_> = entries.into_iter().map(Arc::new).collect();
         let mut state = self.state();
@@ -210,11 +215,6 @@ impl Topic {
         for entry in &entries {
             state.known.access_version = state.known.access_version.max(entry.access_version);
             state.known.sure = state.known.sure.max(entry.seq);
-        }
-        // Whoever else said that there is more may have said so again meanwhile, and be wrong again.
-        let to = to.min(state.known.sure);
-        if to < from {
-            return Ok(());
         }
         if of_ring {
             for entry in &entries {
@@ -278,12 +278,13 @@ impl Topic {
                 return true;
             }
             if found.last < before.last {
-                // Who said that there is more was wrong.
+                // Who said that there is more was wrong; but not this process, of what it has committed since.
+                let last = found.last.max(state.known.sure);
                 if state.known.last == before.last {
-                    state.known.last = found.last;
+                    state.known.last = last;
                 }
-                if state.ring.last() > found.last {
-                    state.ring.restart(found.last);
+                if state.ring.last() > last {
+                    state.ring.restart(last);
                 }
             }
             if state.ring.kept() == 0 && state.ring.last() < found.last && state.known.last <= found.last {
