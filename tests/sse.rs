@@ -124,6 +124,22 @@ async fn queries_mutations_and_refusals_are_one_event_and_the_end() {
             post(&app, member, FOLLOW, json!({ "id": story.request })).header("Last-Event-ID", "x"),
             "INVALID_CURSOR",
         ),
+        (
+            post(
+                &app,
+                member,
+                "subscription { myFeed(after: \"x\") { __typename } }",
+                json!({}),
+            ),
+            "INVALID_CURSOR",
+        ),
+        (post(&app, member, FOLLOW, json!({ "id": "x" })), "INVALID_ID"),
+        (
+            app.request(Method::POST, "/graphql")
+                .header("accept", "text/event-stream")
+                .json(&json!({ "query": "subscription { myFeed { __typename } }" })),
+            "UNAUTHENTICATED",
+        ),
     ] {
         let mut events = Events::open(request).await;
         let refusal = events.next().await.unwrap();

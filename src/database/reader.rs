@@ -158,11 +158,11 @@ impl Kept {
 
     /// A connection; `anew`, one that has answered just now.
     pub(super) async fn take(&self, anew: bool) -> Result<Out, DbErr> {
-        if anew {
-            self.0.take_anew().await
-        } else {
-            self.0.take().await
+        if !anew && let Some(out) = self.0.rested() {
+            return Ok(out);
         }
+        // Waiting for the pool takes 14 KiB, as it may have to connect: of every future that reads, were it a part of it.
+        Box::pin(self.0.acquire(anew)).await
     }
 
     /// Takes a connection back on which nothing is open.
@@ -203,24 +203,29 @@ impl Inner {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn take(&self) -> Result<Out, DbErr> {
-        {
-            let mut resting = self.resting();
-            match resting.pop() {
-                Some(out) if out.used_at.elapsed() < TRUSTED_FOR => return Ok(out),
-                None => {}
-                // Those below it have rested as long. The pool asks them before anybody gets them again.
-                Some(_) => resting.clear(),
-            }
+    /// A connection that rests, and was in use a moment ago.
+    fn rested(&self) -> Option<Out> {
+        let mut resting = self.resting();
+        let out = resting.pop()?;
+        if out.used_at.elapsed() < TRUSTED_FOR {
+            return Some(out);
         }
-        Ok(Out::new(self.pool().acquire().await.map_err(not_acquired)?))
+        // Those below it have rested as long. The pool asks them before anybody gets them again.
+        resting.clear();
+        None
     }
 
-    /// Takes a connection that has answered just now, because another one was lost: those that rest may be, too.
-    async fn take_anew(&self) -> Result<Out, DbErr> {
-        self.resting().clear();
+    /// Takes a connection from the pool; `anew`, one that has answered just now, because another one was lost.
+    async fn acquire(&self, anew: bool) -> Result<Out, DbErr> {
+        if anew {
+            // Those that rest may be lost, too.
+            self.resting().clear();
+        }
         loop {
             let mut out = Out::new(self.pool().acquire().await.map_err(not_acquired)?);
+            if !anew {
+                return Ok(out);
+            }
             match within(out.connection.ping()).await {
                 Ok(()) => return Ok(out),
                 // Each that is lost leaves the pool; then it makes new ones, or fails.

@@ -182,7 +182,8 @@ impl Writer {
     async fn take(&self, anew: bool, deadline: Instant) -> Result<Connection, DbErr> {
         match self {
             Self::Sqlite { pool, file } => {
-                let acquiring = pool.get_sqlite_connection_pool().acquire();
+                // As large as Postgres's.
+                let acquiring = Box::pin(pool.get_sqlite_connection_pool().acquire());
                 let acquired = tokio::time::timeout_at(deadline, acquiring).await;
                 let connection = acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut));
                 Ok(Connection::Sqlite(connection.map_err(not_acquired)?, file.now()))

@@ -59,7 +59,8 @@ pub fn respond(
 
 /// A single answer, as events.
 pub fn only(answer: &async_graphql::Response) -> Response {
-    stream(Body::from(event(&written(answer), None) + &complete()))
+    let told = written(answer, has_run(answer));
+    stream(Body::from(event(&told, None) + &complete()))
 }
 
 fn stream(body: Body) -> Response {
@@ -146,19 +147,22 @@ impl Events {
     /// Runs a query or mutation, or opens a subscription.
     async fn start(&self, start: (Caller, Document, Option<String>)) -> (State, String) {
         let (caller, document, last_event_id) = start;
-        let answer = if document.is_subscription() {
+        let (answer, has_run) = if document.is_subscription() {
             let mailbox = &self.audience.mailbox;
             let opened = self
                 .api
                 .open(document, caller, mailbox, 0, last_event_id.as_deref());
             match opened.await {
                 Ok(following) => return (State::Following(following), String::new()),
-                Err(refusal) => *refusal,
+                // Even if it is a field that refuses it: no event has come, for which there could be data.
+                Err(refusal) => (*refusal, false),
             }
         } else {
-            self.api.run_in_turn(document, caller).await
+            let answer = self.api.run_in_turn(document, caller).await;
+            let has_run = has_run(&answer);
+            (answer, has_run)
         };
-        (State::Ending, event(&written(&answer), None))
+        (State::Ending, event(&written(&answer, has_run), None))
     }
 
     /// Waits until there is something to look at; says whether it is time for a comment.
@@ -221,9 +225,9 @@ async fn step(mut following: Box<Following>, mailbox: &Mailbox) -> Option<(Box<F
     }
 }
 
-/// An answer as it is written everywhere: one to a request that was not run has no `data`.
-fn written(answer: &async_graphql::Response) -> String {
-    String::from_utf8(json::of_response(answer, has_run(answer))).unwrap_or_default()
+/// An answer as it is written everywhere: what has not run has no `data`.
+fn written(answer: &async_graphql::Response, has_run: bool) -> String {
+    String::from_utf8(json::of_response(answer, has_run)).unwrap_or_default()
 }
 
 /// An event with an answer. JSON as it is written here has no line breaks.

@@ -280,7 +280,9 @@ impl CareRequest {
             arguments.size(app(context).config.limits.page_size)?;
             return Ok(Connection::empty());
         }
-        let page = timeline::page(context, Stream::Care(self.0.id), &arguments, &access, None).await?;
+        // Boxed: each field of a request would be as large otherwise, because one of them may be this.
+        let stream = Stream::Care(self.0.id);
+        let page = Box::pin(timeline::page(context, stream, &arguments, &access, None)).await?;
         Ok(page.map(|entry| CareEvent::new(entry.event, Some(entry.seq))))
     }
 }

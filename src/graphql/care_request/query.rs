@@ -86,7 +86,7 @@ impl CareRequestQuery {
             let status = status.into_iter().map(care_request::CareRequestStatus::from);
             select = select.filter(care_request::Column::Status.is_in(status));
         }
-        list(context, select, &page).await
+        Box::pin(list(context, select, &page)).await
     }
 
     /// What is open, newest first: for members who look for plants to take care of.
@@ -127,11 +127,12 @@ impl CareRequestQuery {
         if let Some(Date(to)) = to {
             select = select.filter(care_request::Column::EndsOn.lte(to));
         }
-        list(context, select, &page).await
+        Box::pin(list(context, select, &page)).await
     }
 }
 
-/// A page of requests, with the related rows that its selection asks for.
+/// A page of requests, with the related rows that its selection asks for. Whoever waits for it boxes that: each root field
+/// would be as large otherwise, because one of them may be this.
 async fn list(
     context: &Context<'_>,
     select: Select<care_request::Entity>,
