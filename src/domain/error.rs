@@ -71,7 +71,7 @@ pub enum Reason {
     },
     /// A character NUL, which no text has.
     HoldsNul,
-    /// A control character, or another that no keyboard types.
+    /// A control character.
     HoldsControl,
     /// A line break where there is one line.
     HoldsLineBreak,

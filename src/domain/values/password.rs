@@ -23,7 +23,7 @@ impl Password {
         if raw.contains('\0') {
             return Err(refused(Reason::HoldsNul));
         }
-        let password = opaque(raw).ok_or_else(|| refused(Reason::HoldsControl))?;
+        let password = opaque(raw).map_err(refused)?;
         let characters = password.chars().count();
         if characters < MINIMUM {
             return Err(refused(Reason::TooShort { minimum: MINIMUM }));
@@ -50,11 +50,11 @@ impl Password {
 }
 
 /// A password as `OpaqueString` has it (RFC 8265, section 4.2): spaces of other scripts become a space, and it is
-/// in NFC; nothing if there is something in it that no keyboard types.
+/// in NFC; what is wrong if there is something in it that no keyboard types.
 ///
 /// Its class of characters is taken from today's Unicode. Two of its rules are not kept, since nobody reads a
 /// password: emoji keep their selectors and joiners, and characters need not stand where a reader would expect them.
-fn opaque(raw: &str) -> Option<String> {
+fn opaque(raw: &str) -> Result<String, Reason> {
     use GeneralCategory as Category;
     let categories = CodePointMapData::<GeneralCategory>::new();
     let mut mapped = String::with_capacity(raw.len());
@@ -62,16 +62,16 @@ fn opaque(raw: &str) -> Option<String> {
         match categories.get(c) {
             Category::SpaceSeparator => mapped.push(' '),
             Category::Format if matches!(c, '\u{200C}' | '\u{200D}') => mapped.push(c),
-            Category::Control
-            | Category::Format
-            | Category::LineSeparator
-            | Category::ParagraphSeparator
-            | Category::PrivateUse
-            | Category::Unassigned => return None,
+            Category::Control | Category::LineSeparator | Category::ParagraphSeparator => {
+                return Err(Reason::HoldsControl);
+            }
+            Category::Format | Category::PrivateUse | Category::Unassigned => {
+                return Err(Reason::HoldsInvisible);
+            }
             _ => mapped.push(c),
         }
     }
-    Some(nfc(&mapped).into_owned())
+    Ok(nfc(&mapped).into_owned())
 }
 
 impl AsRef<str> for Password {
@@ -122,10 +122,15 @@ mod tests {
             assert_eq!(read(&blank), Err(Reason::Blank), "{blank:?}");
         }
         assert_eq!(read("a\0bcdefgh"), Err(Reason::HoldsNul));
-        for c in [
-            '\n', '\t', '\r', '\u{7f}', '\u{85}', '\u{200b}', '\u{202e}', '\u{2028}', '\u{feff}', '\u{e000}',
-        ] {
+        for c in ['\n', '\t', '\r', '\u{7f}', '\u{85}', '\u{2028}'] {
             assert_eq!(read(&format!("abcdefgh{c}i")), Err(Reason::HoldsControl), "{c:?}");
+        }
+        for c in ['\u{200b}', '\u{202e}', '\u{feff}', '\u{e000}', '\u{d7ff}'] {
+            assert_eq!(
+                read(&format!("abcdefgh{c}i")),
+                Err(Reason::HoldsInvisible),
+                "{c:?}"
+            );
         }
     }
 
