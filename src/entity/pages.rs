@@ -46,8 +46,9 @@ impl Slice {
             .limit(self.rows)
     }
 
-    /// This slice of each of many lists, in one statement: each list's rows of `select` in order, whatever is between
-    /// them. Each list is looked up in an index and read no further than its slice, however long it is.
+    /// This slice of each of many lists, in one statement: the rows of `select`, in no order. Each list is looked up in an
+    /// index and read no further than its slice, however long it is. Sorted they would be by whole rows, long texts included,
+    /// all of them before the first is told: on SQLite that took four times as long as reading them.
     pub fn of_each<E, V>(
         &self,
         select: Select<E>,
@@ -82,10 +83,9 @@ impl Slice {
             .join_lateral(
                 JoinType::InnerJoin,
                 QueryTrait::into_query(self.of(of_list, key)),
-                page.clone(),
+                page,
                 Condition::all(),
             )
-            .order_by((page, key), self.order.clone())
             .take()
     }
 
@@ -106,7 +106,6 @@ impl Slice {
             .cross_join(E::default().table_ref())
             .and_where(is_of_list)
             .and_where(Expr::col(key.as_column_ref()).in_subquery(QueryTrait::into_query(self.of(keys, key))))
-            .order_by(key.as_column_ref(), self.order.clone())
             .take()
     }
 }

@@ -1,5 +1,6 @@
 //! Lists that rows have: each is declared once, and is then paged, counted and shown for many rows at a time.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use async_graphql::Context;
 use async_graphql::dataloader::Loader;
 use futures_util::future::try_join_all;
-use sea_orm::sea_query::ValueType;
+use sea_orm::sea_query::{Order, ValueType};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait, QueryFilter as _,
     QuerySelect as _, QueryTrait as _, Select, Statement, TryGetable, Value,
@@ -70,6 +71,9 @@ pub trait List: Copy + Debug + Eq + Hash + Send + Sync + 'static {
 
     /// Whose list a row is in.
     fn parent_of(row: &<Self::Node as RowNode>::Row) -> Self::Parent;
+
+    /// A row's own key.
+    fn key_of(row: &<Self::Node as RowNode>::Row) -> Uuid;
 }
 
 /// The rows of a page, and one more if there are more.
@@ -144,6 +148,12 @@ impl<L: List> Loader<PageKey<L>> for Reader {
             let mut lists: HashMap<L::Parent, Vec<_>> = HashMap::new();
             for ByPlace(row) in rows {
                 lists.entry(L::parent_of(&row)).or_default().push(Arc::new(row));
+            }
+            for rows in lists.values_mut() {
+                match slice.order {
+                    Order::Desc => rows.sort_unstable_by_key(|row| Reverse(L::key_of(row))),
+                    _ => rows.sort_unstable_by_key(|row| L::key_of(row)),
+                }
             }
             pages.extend(keys.into_iter().map(|key| {
                 let rows = if is_one_page {

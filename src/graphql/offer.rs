@@ -91,6 +91,10 @@ impl List for Offers {
     fn parent_of(row: &offer::Model) -> CareRequestId {
         row.care_request_id
     }
+
+    fn key_of(row: &offer::Model) -> Uuid {
+        row.id.0
+    }
 }
 
 impl Offer {
