@@ -12,6 +12,7 @@ use tokio::process::Command;
 
 use crate::failure::{Failure, Result, ensure, fail};
 use crate::figures::random;
+use crate::processes::pin;
 
 /// A database of a proof's own.
 #[derive(Debug)]
@@ -101,6 +102,25 @@ impl Database {
             .find(|part| part.contains(':') && part.split(':').nth(1).is_some_and(|port| !port.is_empty()))
             .filter(|_| self.is_postgres())
             .ok_or_else(|| Failure::new("it is no Postgres with a port in its address"))
+    }
+
+    /// Has a Postgres of this machine run on one core, with what it starts from here on. Any other is left where it is.
+    pub async fn pin(&self, core: usize) -> Result<()> {
+        if !self.is_postgres() || !self.address()?.starts_with("127.0.0.1:") {
+            return Ok(());
+        }
+        let first_line = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::bigint";
+        let postmaster = u32::try_from(self.number(first_line).await?)?;
+        let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"))?;
+        pin(postmaster, core).await?;
+        for child in children.split_whitespace() {
+            // One that has gone meanwhile need not be anywhere.
+            pin(child.parse()?, core).await.or_else(|error| {
+                let is_gone = !Path::new("/proc").join(child).exists();
+                if is_gone { Ok(()) } else { Err(error) }
+            })?;
+        }
+        Ok(())
     }
 
     /// Runs statements and says how many rows they changed.

@@ -86,6 +86,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     if options.pinned {
         pin(process, 0).await?;
         pin(std::process::id(), 1).await?;
+        harness.database.pin(1).await?;
     }
     let cares = harness
         .api

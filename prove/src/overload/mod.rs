@@ -1,7 +1,8 @@
 //! Overload: three times as much as can be served, of logins and of lists. What is accepted is answered in time, the rest
 //! is told at once to come back, and as much is served as ever.
 //!
-//! The server has one core and whoever asks another, so that neither takes anything from the other.
+//! The server has one core, and whoever asks and the database another: what the server has for those whom it serves is
+//! then the same however many ask.
 
 mod client;
 mod load;
@@ -81,6 +82,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     if !options.unpinned {
         program = program.on_core(0);
         pin(std::process::id(), 1).await?;
+        harness.database.pin(1).await?;
     }
     let mut server = Server::start(&program, "server").await?;
     let people = people(&harness.api, server.address, options.members).await?;
