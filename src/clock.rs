@@ -1,7 +1,7 @@
 //! Time and identifiers: the only place that asks the system for either.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::sync::watch;
@@ -69,6 +69,17 @@ impl Clock {
             Time::Manual(hands) => hands.borrow().now,
             #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
             Time::System(_) => Utc::now().trunc_subsecs(6),
+        }
+    }
+
+    /// The same in microseconds since 1970: what is asked for each delivery, without the making of a date.
+    pub fn unix_micros(&self) -> i64 {
+        match &self.0.time {
+            Time::Manual(hands) => hands.borrow().now.timestamp_micros(),
+            Time::System(_) => {
+                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+            }
         }
     }
 
@@ -148,6 +159,10 @@ mod tests {
 
     #[test]
     fn time_is_in_whole_microseconds() {
-        assert_eq!(Clock::system().now().timestamp_subsec_nanos() % 1000, 0);
+        let clock = Clock::system();
+        let before = clock.unix_micros();
+        let now = clock.now();
+        assert_eq!(now.timestamp_subsec_nanos() % 1000, 0);
+        assert!((before..=clock.unix_micros()).contains(&now.timestamp_micros()));
     }
 }

@@ -104,7 +104,10 @@ impl Events {
         if let Some(delivery) = self.written.take() {
             // It was taken: only then the next is asked for.
             let app = self.api.app();
-            app.telemetry.metrics.live.delivered(&delivery, app.clock.now());
+            app.telemetry
+                .metrics
+                .live
+                .delivered(&delivery, app.clock.unix_micros());
         }
         loop {
             if self.has_to_end() {

@@ -43,27 +43,39 @@ pub(super) struct Outcome {
     pub(super) recovery: Duration,
 }
 
+/// How soon one asks again who was told to come back.
+const AGAIN: Duration = Duration::from_millis(20);
+
 impl Load {
     async fn one(&self, number: usize) -> Result<Answer> {
         let request = &self.requests[number % self.requests.len()];
         self.client.ask(request, self.good).await
     }
 
-    /// Good answers in a second when as many ask as are answered.
-    pub(super) async fn capacity(&self, time: Duration) -> Result<f64> {
-        let (good, number) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
+    /// Good answers in a second when as many ask as are answered, and how many of them were told to come back: on a machine
+    /// that does something else, too, not all can be served.
+    pub(super) async fn capacity(&self, time: Duration) -> Result<(f64, u64)> {
+        let (good, busy) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let number = Arc::new(AtomicUsize::new(0));
         let deadline = Instant::now() + time;
         let mut workers = JoinSet::new();
         for _ in 0..self.workers {
-            let (load, good, number) = (self.clone(), Arc::clone(&good), Arc::clone(&number));
+            let (load, number) = (self.clone(), Arc::clone(&number));
+            let (good, busy) = (Arc::clone(&good), Arc::clone(&busy));
             workers.spawn(async move {
                 while Instant::now() < deadline {
                     match load.one(number.fetch_add(1, Ordering::Relaxed)).await? {
-                        Answer::Good => good.fetch_add(1, Ordering::Relaxed),
-                        answer => {
-                            return fail(format!("a request for {} was answered {answer:?}", load.name));
+                        Answer::Good => {
+                            good.fetch_add(1, Ordering::Relaxed);
                         }
-                    };
+                        Answer::Busy => {
+                            busy.fetch_add(1, Ordering::Relaxed);
+                            sleep(AGAIN).await;
+                        }
+                        Answer::Bad => {
+                            return fail(format!("a request for {} was answered badly", load.name));
+                        }
+                    }
                 }
                 Ok(())
             });
@@ -71,7 +83,8 @@ impl Load {
         while let Some(done) = workers.join_next().await {
             done??;
         }
-        Ok(float(good.load(Ordering::Relaxed)) / time.as_secs_f64())
+        let good = float(good.load(Ordering::Relaxed)) / time.as_secs_f64();
+        Ok((good, busy.load(Ordering::Relaxed)))
     }
 
     /// Asks at a pace, whatever becomes of what was asked before.
@@ -125,7 +138,7 @@ impl Load {
             } else {
                 in_a_row = 0;
                 from = since.elapsed();
-                sleep(Duration::from_millis(20)).await;
+                sleep(AGAIN).await;
             }
             if in_a_row == 10 {
                 return Ok(from);

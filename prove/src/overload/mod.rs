@@ -108,6 +108,8 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
 struct Rounds {
     /// Good answers in a second, when as many are asked for as are answered.
     capacity: Vec<f64>,
+    /// Who was told to come back although no more asked than are answered.
+    turned_away: u64,
     /// The share of that which was served when more were asked for.
     goodput: Vec<f64>,
     accepted_p99: Vec<f64>,
@@ -132,9 +134,10 @@ async fn one(
     load.capacity(Duration::from_secs(1)).await?;
     let mut rounds = Rounds::default();
     for _ in 0..options.rounds {
-        let capacity = load
+        let (capacity, turned_away) = load
             .capacity(Duration::from_secs(options.capacity_seconds))
             .await?;
+        rounds.turned_away += turned_away;
         let pace = Pace {
             rate: capacity * options.times,
             time: Duration::from_secs(options.seconds),
@@ -187,6 +190,10 @@ fn judge(harness: &Harness, options: &Options, name: &str, rounds: &Rounds) -> R
     })?;
     let figure = |holds, what: &str| harness.ensure_figure(holds, || format!("{name}: {what}"));
     let middle = |figures: &[f64]| median(figures.to_vec());
+    figure(
+        rounds.turned_away == 0,
+        "some are refused when no more ask than can be served",
+    )?;
     figure(
         middle(&rounds.goodput) >= options.min_goodput,
         "too little is served",

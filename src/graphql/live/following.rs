@@ -325,7 +325,7 @@ impl Following {
             .filter(|_| self.subscriber.is_live())
             .map(|event| Delivery {
                 field: self.group.field,
-                recorded_at: event.recorded_at,
+                recorded_at: event.recorded_at.timestamp_micros(),
                 // Of those who share an answer, one.
                 trace: is_first
                     .then(|| told.cause().filter(SpanContext::is_sampled))

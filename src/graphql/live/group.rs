@@ -211,9 +211,17 @@ impl Group {
         let Some(cell) = cell else {
             return Shared::No;
         };
+        let answered = || {
+            let body = cell.body.get()?;
+            Some(Shared::Here(cell.answered(body.as_ref())))
+        };
+        // Nearly always it is there, and that takes no lock.
+        if let Some(here) = answered() {
+            return here;
+        }
         let mut crowd = cell.crowd();
-        if let Some(body) = cell.body.get() {
-            return Shared::Here(cell.answered(body.as_ref()));
+        if let Some(here) = answered() {
+            return here;
         }
         if crowd.resolving == 0 {
             return Shared::No;

@@ -1,5 +1,7 @@
 //! Live streams.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use opentelemetry::trace::TraceId;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -240,8 +242,8 @@ impl Live {
         timing.observe(seconds_since(recorded_at, now), None, None);
     }
 
-    /// An event was written to a subscriber.
-    pub fn delivered(&self, delivery: &Delivery, now: DateTime<Utc>) {
+    /// An event was written to a subscriber; `now` is in microseconds since 1970.
+    pub fn delivered(&self, delivery: &Delivery, now: i64) {
         let Some(field) = FIELDS.iter().position(|field| *field == delivery.field) else {
             return;
         };
@@ -249,7 +251,8 @@ impl Live {
         let trace = delivery.trace.map(|trace| TraceLabel {
             trace_id: trace.to_string(),
         });
-        timing.observe(seconds_since(delivery.recorded_at, now), trace, None);
+        let taken = u64::try_from(now - delivery.recorded_at).unwrap_or_default();
+        timing.observe(Duration::from_micros(taken).as_secs_f64(), trace, None);
     }
 
     /// An entry was missed and told later.
@@ -268,8 +271,8 @@ impl Live {
 pub struct Delivery {
     /// Of which subscription.
     pub field: &'static str,
-    /// When the event was recorded.
-    pub recorded_at: DateTime<Utc>,
+    /// When the event was recorded, in microseconds since 1970.
+    pub recorded_at: i64,
     /// The trace of what caused it, for the first of those who share an answer.
     pub trace: Option<TraceId>,
 }

@@ -201,7 +201,10 @@ impl Connection {
                     socket.write(&message::next(id, &payload.body)).await?;
                     if let Some(delivery) = payload.delivery {
                         let app = self.api.app();
-                        app.telemetry.metrics.live.delivered(&delivery, app.clock.now());
+                        app.telemetry
+                            .metrics
+                            .live
+                            .delivered(&delivery, app.clock.unix_micros());
                     }
                 }
             }
