@@ -12,9 +12,12 @@ use crate::telemetry::metrics::EndedBy;
 
 /// What a connection waits for. A wake-up names the subscriber that is to look, so that it costs nothing
 /// for all the others; nor for the socket, which is read only when its own waker, which is also this, says so.
+///
+/// All that a wake-up touches lies in one line of the processor's cache: a thousand are woken one after the other.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub struct Mailbox {
-    woken: Mutex<VecDeque<u32>>,
+    woken: Mutex<Woken>,
     /// Whoever waits: one at a time.
     waiting: AtomicWaker,
     /// Whether something came since it was waited for last.
@@ -23,6 +26,39 @@ pub struct Mailbox {
     heard: AtomicBool,
     ending: AtomicU8,
     ended_by: AtomicU8,
+}
+
+/// The subscribers that are to look, those that were woken first first. One is nearly always all.
+#[derive(Debug, Default)]
+struct Woken {
+    first: Option<u32>,
+    /// Nothing while there is no first.
+    #[expect(
+        clippy::box_collection,
+        reason = "a connection with one subscription keeps none, and a pointer fits into the mailbox's line"
+    )]
+    others: Option<Box<VecDeque<u32>>>,
+}
+
+impl Woken {
+    fn push(&mut self, number: u32) {
+        if self.first.is_none() {
+            self.first = Some(number);
+        } else {
+            self.others.get_or_insert_default().push_back(number);
+        }
+    }
+
+    fn pop(&mut self) -> Option<u32> {
+        let next = self.first.take()?;
+        if let Some(others) = &mut self.others {
+            self.first = others.pop_front();
+            if self.first.is_none() {
+                self.others = None;
+            }
+        }
+        Some(next)
+    }
 }
 
 /// Why a connection has to end.
@@ -83,7 +119,7 @@ impl Mailbox {
 
     /// The next subscriber that was woken; those that were woken first come first.
     pub fn next(&self) -> Option<u32> {
-        self.woken().pop_front()
+        self.woken().pop()
     }
 
     /// Wakes the connection itself.
@@ -124,7 +160,7 @@ impl Mailbox {
         }
     }
 
-    fn woken(&self) -> std::sync::MutexGuard<'_, VecDeque<u32>> {
+    fn woken(&self) -> std::sync::MutexGuard<'_, Woken> {
         self.woken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,7 +200,7 @@ impl Seat {
     /// Has the subscriber look; a second time before it does changes nothing.
     pub fn wake(&self) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            self.mailbox.woken().push_back(self.number);
+            self.mailbox.woken().push(self.number);
             Mailbox::wake(&self.mailbox);
         }
     }
@@ -209,6 +245,29 @@ mod tests {
         seats[0].wake();
         seats[1].wake();
         assert_eq!((mailbox.next(), mailbox.next()), (Some(7), None));
+    }
+
+    #[test]
+    fn those_that_were_woken_first_look_first() {
+        let mut woken = Woken::default();
+        assert_eq!(woken.pop(), None);
+        let mut expected = VecDeque::new();
+        for number in 0..100 {
+            woken.push(number);
+            expected.push_back(number);
+            if number % 3 == 0 {
+                assert_eq!(woken.pop(), expected.pop_front());
+            }
+        }
+        while let Some(number) = expected.pop_front() {
+            assert_eq!(woken.pop(), Some(number));
+        }
+        assert_eq!(woken.pop(), None);
+    }
+
+    #[test]
+    fn what_a_wake_up_touches_is_in_one_line_of_the_cache() {
+        assert_eq!((size_of::<Mailbox>(), align_of::<Mailbox>()), (64, 64));
     }
 
     #[test]

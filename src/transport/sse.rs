@@ -104,10 +104,8 @@ impl Events {
         if let Some(delivery) = self.written.take() {
             // It was taken: only then the next is asked for.
             let app = self.api.app();
-            app.telemetry
-                .metrics
-                .live
-                .delivered(&delivery, app.clock.unix_micros());
+            let live = &app.telemetry.metrics.live;
+            live.delivered(&delivery, app.clock.unix_micros());
         }
         loop {
             if self.has_to_end() {

@@ -58,6 +58,10 @@ struct Deadlines {
     reminded: Option<Duration>,
 }
 
+/// A piece of work that is done and what was read from the client, one of them at least. It is seldom that there is any:
+/// of what is told to subscribers nothing is.
+type Come = Box<(Option<Done>, Option<Read>)>;
+
 /// The connection ends.
 enum End {
     /// By the server, which says why.
@@ -144,13 +148,9 @@ impl Connection {
     /// Waits for something to do, and does it.
     async fn turn(&mut self, socket: &mut Socket) -> Result<(), End> {
         self.remind();
-        let (done, read) = poll_fn(|cx| self.poll_turn(socket, cx)).await;
-        if let Some(done) = done {
-            let messages = self.operations.finish(done);
-            self.write(socket, messages).await?;
-        }
-        if let Some(read) = read {
-            self.hear(socket, read).await?;
+        if let Some(come) = poll_fn(|cx| self.poll_turn(socket, cx)).await {
+            // Apart: it would else be part of what every connection keeps.
+            Box::pin(self.answer(socket, come)).await?;
         }
         self.check_end()?;
         self.keep_deadlines(socket).await?;
@@ -158,10 +158,10 @@ impl Connection {
             let Some(number) = self.audience.mailbox.next() else {
                 return Ok(());
             };
-            let messages = self
-                .operations
-                .look(usize::try_from(number).unwrap_or(usize::MAX));
-            self.write(socket, messages).await?;
+            let number = usize::try_from(number).unwrap_or(usize::MAX);
+            if let Some(outgoing) = self.operations.look(number) {
+                self.write(socket, &outgoing).await?;
+            }
         }
         // The rest after the client was heard.
         self.audience.mailbox.wake();
@@ -169,43 +169,46 @@ impl Connection {
     }
 
     /// Waits for a piece of work, for the client, or for the mailbox: whichever it is, the others have their turn, too.
-    fn poll_turn(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<(Option<Done>, Option<Read>)> {
+    fn poll_turn(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Option<Come>> {
         let done = self.operations.poll_done(cx);
         let read = socket.poll_read();
         let stirred = self.audience.mailbox.poll_wait(cx).is_ready();
-        if stirred || done.is_some() || read.is_some() {
-            Poll::Ready((done, read))
+        if done.is_some() || read.is_some() {
+            Poll::Ready(Some(Box::new((done, read))))
+        } else if stirred {
+            Poll::Ready(None)
         } else {
             Poll::Pending
         }
     }
 
-    async fn write(
-        &mut self,
-        socket: &mut Socket,
-        messages: impl IntoIterator<Item = Outgoing>,
-    ) -> Result<(), End> {
-        for outgoing in messages {
-            // Whoever's session has ended gets nothing more.
-            self.check_end()?;
-            match outgoing {
-                Outgoing::Text(text) => socket.write(&[&text]).await?,
-                Outgoing::Answer(text, place) => {
-                    socket.write(&[&text]).await?;
-                    drop(place);
-                }
-                Outgoing::Next(number, payload) => {
-                    let Some(id) = self.operations.id(number) else {
-                        continue;
-                    };
-                    socket.write(&message::next(id, &payload.body)).await?;
-                    if let Some(delivery) = payload.delivery {
-                        let app = self.api.app();
-                        app.telemetry
-                            .metrics
-                            .live
-                            .delivered(&delivery, app.clock.unix_micros());
-                    }
+    async fn answer(&mut self, socket: &mut Socket, come: Come) -> Result<(), End> {
+        let (done, read) = *come;
+        if let Some(done) = done {
+            for outgoing in self.operations.finish(done) {
+                self.write(socket, &outgoing).await?;
+            }
+        }
+        match read {
+            Some(read) => self.hear(socket, read).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn write(&mut self, socket: &mut Socket, outgoing: &Outgoing) -> Result<(), End> {
+        // Whoever's session has ended gets nothing more.
+        self.check_end()?;
+        match outgoing {
+            Outgoing::Text(text) | Outgoing::Answer { text, .. } => socket.write(&[text]).await?,
+            Outgoing::Next(number, payload) => {
+                let Some(id) = self.operations.id(*number) else {
+                    return Ok(());
+                };
+                socket.write(&message::next(id, &payload.body)).await?;
+                if let Some(delivery) = &payload.delivery {
+                    let app = self.api.app();
+                    let live = &app.telemetry.metrics.live;
+                    live.delivered(delivery, app.clock.unix_micros());
                 }
             }
         }
@@ -269,8 +272,7 @@ impl Connection {
             FromClient::Init(_) if self.deadlines.init.is_none() => Err(Close::TooManyInits.into()),
             FromClient::Init(payload) => {
                 self.deadlines.init = None;
-                // Apart: it happens once, and would else be part of what every connection keeps.
-                self.caller = Some(Box::pin(self.authenticate(&payload)).await?);
+                self.caller = Some(self.authenticate(&payload).await?);
                 self.check_end()?;
                 Ok(socket.write(&[message::ACK]).await?)
             }
@@ -282,8 +284,10 @@ impl Connection {
                     return Err(Close::SubscriberExists(id.as_json().to_owned()).into());
                 }
                 let trace = self.trace.clone();
-                let messages = self.operations.start(&self.api, id, *request, caller, trace);
-                self.write(socket, messages).await
+                match self.operations.start(&self.api, id, *request, caller, trace) {
+                    Some(outgoing) => self.write(socket, &outgoing).await,
+                    None => Ok(()),
+                }
             }
             FromClient::Complete(id) => {
                 self.operations.stop(&id);

@@ -77,8 +77,11 @@ enum Outcome {
 pub(super) enum Outgoing {
     /// As it is.
     Text(String),
-    /// An answer, and its place among those that may wait to be written.
-    Answer(String, OwnedSemaphorePermit),
+    /// An answer, which has a place among those that may wait to be written until it is dropped.
+    Answer {
+        text: String,
+        _place: OwnedSemaphorePermit,
+    },
     /// What a subscription is told, and by which number it is known.
     Next(usize, Payload),
 }
@@ -177,7 +180,11 @@ impl Operations {
                 let operation = self.running.remove(number);
                 let answer = message::next(&operation.id, &body).concat();
                 let complete = message::complete(&operation.id);
-                vec![Outgoing::Answer(answer, place), Outgoing::Text(complete)]
+                let answer = Outgoing::Answer {
+                    text: answer,
+                    _place: place,
+                };
+                vec![answer, Outgoing::Text(complete)]
             }
             Outcome::Refused(response) => {
                 let operation = self.running.remove(number);
