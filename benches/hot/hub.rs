@@ -12,6 +12,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion};
 use futures_util::future::{BoxFuture, ready};
 use plant_care::app::App;
+use plant_care::clock::Clock;
 use plant_care::entity::event::{self, EventKind};
 use plant_care::entity::stream_entry::Level;
 use plant_care::entity::{CareRequestId, EventId, UserId};
@@ -166,12 +167,13 @@ impl Audience {
         let gate = topic.admit(member, Box::new(All), &self.hub.control).await?;
         let hub = Arc::clone(&self.hub);
         let mut subscriber = Subscriber::begin(hub, place, seat, gate, Start::Beginning).await?;
-        while let Next::Tell(_) = subscriber.look() {}
+        while let Next::Tell(_) = subscriber.look(app.clock.elapsed()) {}
         Ok(subscriber)
     }
 
     fn connect(&mut self, mailbox: Arc<Mailbox>, subscribers: Vec<Subscriber>) {
-        let connection = connection(mailbox, subscribers, Arc::clone(&self.count));
+        let clock = self.hub.reminders.clock().clone();
+        let connection = connection(mailbox, subscribers, (Arc::clone(&self.count), clock));
         self.connections.spawn(connection);
     }
 
@@ -210,21 +212,26 @@ impl Audience {
 }
 
 /// Looks where its mailbox says so.
-async fn connection(mailbox: Arc<Mailbox>, mut subscribers: Vec<Subscriber>, count: Arc<Count>) {
+async fn connection(
+    mailbox: Arc<Mailbox>,
+    mut subscribers: Vec<Subscriber>,
+    (count, clock): (Arc<Count>, Clock),
+) {
     loop {
         mailbox.wait().await;
-        while let Some(number) = mailbox.next() {
+        let now = clock.elapsed();
+        while let Some((number, _)) = mailbox.next() {
             let place = usize::try_from(number).unwrap_or(usize::MAX);
             if let Some(subscriber) = subscribers.get_mut(place) {
-                look(subscriber, &count);
+                look(subscriber, &count, now);
             }
         }
     }
 }
 
-fn look(subscriber: &mut Subscriber, count: &Count) {
+fn look(subscriber: &mut Subscriber, count: &Count, now: Duration) {
     subscriber.seat().looking();
-    while let Next::Tell(message) = subscriber.look() {
+    while let Next::Tell(message) = subscriber.look(now) {
         if let Message::Entry { .. } = black_box(message)
             && count.left.fetch_sub(1, Ordering::AcqRel) == 1
         {

@@ -49,7 +49,7 @@ impl Woken {
         }
     }
 
-    fn pop(&mut self) -> Option<u32> {
+    fn pop(&mut self) -> Option<(u32, bool)> {
         let next = self.first.take()?;
         if let Some(others) = &mut self.others {
             self.first = others.pop_front();
@@ -57,7 +57,7 @@ impl Woken {
                 self.others = None;
             }
         }
-        Some(next)
+        Some((next, self.first.is_none()))
     }
 }
 
@@ -117,8 +117,8 @@ impl Mailbox {
         self.wake();
     }
 
-    /// The next subscriber that was woken; those that were woken first come first.
-    pub fn next(&self) -> Option<u32> {
+    /// The next subscriber that was woken, and whether there was no other; those that were woken first come first.
+    pub fn next(&self) -> Option<(u32, bool)> {
         self.woken().pop()
     }
 
@@ -239,12 +239,12 @@ mod tests {
         seats[1].wake();
         assert_eq!(
             (mailbox.next(), mailbox.next(), mailbox.next()),
-            (Some(7), Some(4), None)
+            (Some((7, false)), Some((4, true)), None)
         );
         seats[1].looking();
         seats[0].wake();
         seats[1].wake();
-        assert_eq!((mailbox.next(), mailbox.next()), (Some(7), None));
+        assert_eq!((mailbox.next(), mailbox.next()), (Some((7, true)), None));
     }
 
     #[test]
@@ -256,11 +256,12 @@ mod tests {
             woken.push(number);
             expected.push_back(number);
             if number % 3 == 0 {
-                assert_eq!(woken.pop(), expected.pop_front());
+                let next = expected.pop_front().unwrap();
+                assert_eq!(woken.pop(), Some((next, expected.is_empty())));
             }
         }
-        while let Some(number) = expected.pop_front() {
-            assert_eq!(woken.pop(), Some(number));
+        while let Some(next) = expected.pop_front() {
+            assert_eq!(woken.pop(), Some((next, expected.is_empty())));
         }
         assert_eq!(woken.pop(), None);
     }

@@ -70,6 +70,8 @@ pub struct Subscriber {
     told_before: Told,
     /// The next time that the reminders know of.
     reminded: Option<Duration>,
+    /// When it looked last, by the process's clock.
+    now: Duration,
     end: End,
     /// Whether what it said last was all there is: what comes after that wakes it.
     rests: bool,
@@ -135,8 +137,9 @@ impl Subscriber {
         };
         seat.stands_at(position.seq);
         let (generation, known) = topic.known();
+        let now = hub.reminders.clock().elapsed();
         let told = Told {
-            at: hub.reminders.clock().elapsed(),
+            at: now,
             seq: position.seq,
         };
         Ok(Self {
@@ -155,6 +158,7 @@ impl Subscriber {
             told,
             told_before: told,
             reminded: None,
+            now,
             end: End::Open,
             rests: false,
         })
@@ -214,8 +218,9 @@ impl Subscriber {
         Ok(())
     }
 
-    /// What it has to say now.
-    pub fn look(&mut self) -> Next {
+    /// What it has to say at this time of the process's clock.
+    pub fn look(&mut self, now: Duration) -> Next {
+        self.now = now;
         self.rests = false;
         if self.end == End::Over {
             return Next::Over;
@@ -328,12 +333,7 @@ impl Subscriber {
         };
         let mut skipped = 0;
         if wanted && let Some(latest) = &mut self.latest {
-            match latest.turn(
-                &entry,
-                known.last,
-                self.place.topic(),
-                self.hub.reminders.clock().elapsed(),
-            ) {
+            match latest.turn(&entry, known.last, self.place.topic(), self.now) {
                 Turn::Load => return Some(Next::Load),
                 Turn::Later(at) => {
                     self.remind(at);
@@ -394,7 +394,7 @@ impl Subscriber {
         self.seat.stands_at(self.position.seq);
         self.told_before = self.told;
         self.told = Told {
-            at: self.hub.reminders.clock().elapsed(),
+            at: self.now,
             seq: self.position.seq,
         };
         Next::Tell(message)
@@ -432,8 +432,7 @@ impl Subscriber {
     }
 
     fn position_is_due(&self) -> bool {
-        self.position.seq > self.told.seq
-            && self.hub.reminders.clock().elapsed() >= self.told.at + POSITION_EVERY
+        self.position.seq > self.told.seq && self.now >= self.told.at + POSITION_EVERY
     }
 
     fn remind(&mut self, at: Duration) {

@@ -116,7 +116,8 @@ impl Events {
                 State::Starting(start) => self.start(*start).await,
                 State::Following(following) => {
                     let mailbox = Arc::clone(&self.audience.mailbox);
-                    match step(following, &mailbox).await {
+                    let now = self.api.app().clock.elapsed();
+                    match step(following, &mailbox, now).await {
                         None => return None,
                         Some((following, Step::Told(payload))) => {
                             let cursor = payload.cursor.map(|cursor| cursor.encode());
@@ -208,8 +209,12 @@ impl Drop for Events {
 }
 
 /// One step of a subscription; nothing if the connection has to end before it is done.
-async fn step(mut following: Box<Following>, mailbox: &Mailbox) -> Option<(Box<Following>, Step)> {
-    if let Some(step) = following.ready() {
+async fn step(
+    mut following: Box<Following>,
+    mailbox: &Mailbox,
+    now: Duration,
+) -> Option<(Box<Following>, Step)> {
+    if let Some(step) = following.ready(now) {
         return Some((following, step));
     }
     let mut stepping = pin!(following.step());

@@ -1,6 +1,7 @@
 //! A subscription under way.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::Response;
 use async_graphql::futures_util::StreamExt as _;
@@ -203,8 +204,8 @@ impl Following {
         self.subscriber.seat().wake();
     }
 
-    /// The step that takes no waiting, if it is one.
-    pub fn ready(&mut self) -> Option<Step> {
+    /// The step that takes no waiting, if it is one, at this time of the process's clock.
+    pub fn ready(&mut self, now: Duration) -> Option<Step> {
         self.subscriber.seat().looking();
         if self.snapshot.is_some() {
             return None;
@@ -213,7 +214,7 @@ impl Following {
             let (told, more) = match self.pending.take() {
                 // What came since may have woken it already.
                 Some(told) => (*told, true),
-                None => match self.subscriber.look() {
+                None => match self.subscriber.look(now) {
                     Next::Tell(message) => (Told::Live(message), !self.subscriber.rests()),
                     Next::Wait => return Some(Step::Waiting),
                     Next::Over => return Some(Step::Ended),
@@ -251,7 +252,7 @@ impl Following {
             }
             let told = match self.pending.take() {
                 Some(told) => told,
-                None => match self.subscriber.look() {
+                None => match self.subscriber.look(self.group.api.app().clock.elapsed()) {
                     Next::Tell(message) => Box::new(Told::Live(message)),
                     Next::Wait => return Ok(Step::Waiting),
                     Next::Over => return Ok(Step::Ended),

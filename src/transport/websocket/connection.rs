@@ -153,14 +153,17 @@ impl Connection {
             Box::pin(self.answer(socket, come)).await?;
         }
         self.check_end()?;
-        self.keep_deadlines(socket).await?;
+        let now = self.keep_deadlines(socket).await?;
         for _ in 0..TURNS {
-            let Some(number) = self.audience.mailbox.next() else {
+            let Some((number, is_last)) = self.audience.mailbox.next() else {
                 return Ok(());
             };
             let number = usize::try_from(number).unwrap_or(usize::MAX);
-            if let Some(outgoing) = self.operations.look(number) {
+            if let Some(outgoing) = self.operations.look(number, now) {
                 self.write(socket, &outgoing).await?;
+            }
+            if is_last {
+                return Ok(());
             }
         }
         // The rest after the client was heard.
@@ -316,8 +319,8 @@ impl Connection {
         Ok(caller)
     }
 
-    /// Does what is due.
-    async fn keep_deadlines(&mut self, socket: &mut Socket) -> Result<(), End> {
+    /// Does what is due; says what time it is.
+    async fn keep_deadlines(&mut self, socket: &mut Socket) -> Result<Duration, End> {
         let now = self.api.app().clock.elapsed();
         if self.deadlines.init.is_some_and(|deadline| now >= deadline) {
             return Err(Close::InitTimeout.into());
@@ -333,7 +336,7 @@ impl Connection {
             self.deadlines.ping = now + PING_EVERY;
             socket.ping().await?;
         }
-        Ok(())
+        Ok(now)
     }
 
     /// Has the connection woken for its next deadline.

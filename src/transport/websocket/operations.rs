@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_graphql::Request;
 use futures_util::StreamExt as _;
@@ -210,8 +211,8 @@ impl Operations {
         }
     }
 
-    /// Has the subscription look that was woken.
-    pub(super) fn look(&mut self, number: usize) -> Option<Outgoing> {
+    /// Has the subscription look that was woken, at this time of the process's clock.
+    pub(super) fn look(&mut self, number: usize, now: Duration) -> Option<Outgoing> {
         let operation = self.running.get_mut(number)?;
         let State::Following { following, woken } = &mut operation.state else {
             return None;
@@ -220,7 +221,7 @@ impl Operations {
             *woken = true;
             return None;
         };
-        if let Some(step) = looking.ready() {
+        if let Some(step) = looking.ready(now) {
             return self.take(number, step);
         }
         if let Some(following) = following.take() {

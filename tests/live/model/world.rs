@@ -346,7 +346,7 @@ impl<'a> World<'a> {
     /// The connection to a replica does what it was woken for, up to so many messages for each of those who were.
     async fn look(&mut self, hub: usize, most: i64) {
         for _ in 0..CLIENTS {
-            let Some(number) = self.mailboxes[hub].next() else {
+            let Some((number, _)) = self.mailboxes[hub].next() else {
                 return;
             };
             let client = &mut self.clients[usize::try_from(number).unwrap()];
@@ -363,7 +363,7 @@ impl<'a> World<'a> {
                     seat.wake();
                     break;
                 }
-                match subscriber.look() {
+                match subscriber.look(self.app.clock.elapsed()) {
                     Next::Tell(message) => {
                         told += 1;
                         client.told(&self.truth, &message);
