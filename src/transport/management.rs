@@ -31,6 +31,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const CONNECTIONS: usize = 64;
 /// Of them, so many are answered when the process has no descriptors left.
 const SPARES: usize = 4;
+/// What fails then, in the log.
+const PART: &str = "accepting operators' connections";
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// Listens on the management address, if anything is observed.
@@ -58,7 +60,8 @@ pub fn serve(app: &App, listener: TcpListener, log_level: LogLevel) {
     };
     let halt = app.halt.clone();
     app.tasks.spawn(async move {
-        let accepting = Accepting::new(listener, Arc::new(house), router, Reserve::ToServe(SPARES)).await;
+        let accepting =
+            Accepting::new(PART, listener, Arc::new(house), router, Reserve::ToServe(SPARES)).await;
         accepting.run(halt.clone(), halt).await;
     });
 }

@@ -145,7 +145,14 @@ pub async fn accepting(app: &App, listener: TcpListener, router: Router, shed: O
         metrics,
         shed,
     };
-    Accepting::new(listener, Arc::new(house), router, Reserve::ToRefuse).await
+    Accepting::new(
+        "accepting connections",
+        listener,
+        Arc::new(house),
+        router,
+        Reserve::ToRefuse,
+    )
+    .await
 }
 
 /// For how many connections there are descriptors, besides those of the database and those that operators need.

@@ -70,8 +70,14 @@ struct Refusals {
 }
 
 impl Accepting {
-    /// Accepts from a listener, for a router.
-    pub async fn new(listener: TcpListener, house: Arc<House>, router: Router, reserve: Reserve) -> Self {
+    /// Accepts from a listener, for a router. An outage is logged under the name of the `part`: several listen.
+    pub async fn new(
+        part: &'static str,
+        listener: TcpListener,
+        house: Arc<House>,
+        router: Router,
+        reserve: Reserve,
+    ) -> Self {
         let open = TaskTracker::new();
         let (serve, spares) = match reserve {
             Reserve::ToServe(spares) => (true, spares),
@@ -92,7 +98,7 @@ impl Accepting {
             open,
             told: Arc::new(Semaphore::new(TOLD)),
             refusals,
-            outage: Outage::of("accepting connections"),
+            outage: Outage::of(part),
             failed_at: None,
         }
     }

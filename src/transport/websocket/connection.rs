@@ -60,7 +60,7 @@ struct Deadlines {
 
 /// A piece of work that is done and what was read from the client, one of them at least. It is seldom that there is any:
 /// of what is told to subscribers nothing is.
-type Come = Box<(Option<Done>, Option<Read>)>;
+type Arrivals = Box<(Option<Done>, Option<Read>)>;
 
 /// The connection ends.
 enum End {
@@ -148,9 +148,9 @@ impl Connection {
     /// Waits for something to do, and does it.
     async fn turn(&mut self, socket: &mut Socket) -> Result<(), End> {
         self.remind();
-        if let Some(come) = poll_fn(|cx| self.poll_turn(socket, cx)).await {
+        if let Some(arrivals) = poll_fn(|cx| self.poll_turn(socket, cx)).await {
             // Apart: it would else be part of what every connection keeps.
-            Box::pin(self.answer(socket, come)).await?;
+            Box::pin(self.answer(socket, arrivals)).await?;
         }
         self.check_end()?;
         let now = self.keep_deadlines(socket).await?;
@@ -172,7 +172,7 @@ impl Connection {
     }
 
     /// Waits for a piece of work, for the client, or for the mailbox: whichever it is, the others have their turn, too.
-    fn poll_turn(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Option<Come>> {
+    fn poll_turn(&mut self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Option<Arrivals>> {
         let done = self.operations.poll_done(cx);
         let read = socket.poll_read();
         let stirred = self.audience.mailbox.poll_wait(cx).is_ready();
@@ -185,8 +185,8 @@ impl Connection {
         }
     }
 
-    async fn answer(&mut self, socket: &mut Socket, come: Come) -> Result<(), End> {
-        let (done, read) = *come;
+    async fn answer(&mut self, socket: &mut Socket, arrivals: Arrivals) -> Result<(), End> {
+        let (done, read) = *arrivals;
         if let Some(done) = done {
             for outgoing in self.operations.finish(done) {
                 self.write(socket, &outgoing).await?;
