@@ -137,6 +137,9 @@ impl Subscriber {
         };
         seat.stands_at(position.seq);
         let (generation, known) = topic.known();
+        // What she was told elsewhere may have been the last she may read, and unknown here when she was admitted. No
+        // entry would say so again.
+        gate.renew(known.access_version).await?;
         let now = hub.reminders.clock().elapsed();
         let told = Told {
             at: now,
