@@ -65,11 +65,7 @@ impl Clock {
 
     /// The time now, in whole microseconds: what Postgres can store.
     pub fn now(&self) -> DateTime<Utc> {
-        match &self.0.time {
-            Time::Manual(hands) => hands.borrow().now,
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
-            Time::System(_) => Utc::now().trunc_subsecs(6),
-        }
+        DateTime::from_timestamp_micros(self.unix_micros()).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// The same in microseconds since 1970: what is asked for each delivery, without the making of a date.

@@ -9,7 +9,7 @@ use crate::api::Api;
 use crate::database::Database;
 use crate::failure::{Failure, Result, ensure};
 use crate::figures::Clock;
-use crate::processes::{Folder, Program, Server};
+use crate::processes::{Folder, Program, Server, pin};
 
 /// What all proofs are told.
 #[derive(Args, Clone, Debug)]
@@ -76,6 +76,12 @@ impl Harness {
             program,
             folder,
         })
+    }
+
+    /// Leaves core 0 to the server: this process, and a Postgres of this machine, run on the other from here on.
+    pub async fn step_aside(&self) -> Result<()> {
+        pin(std::process::id(), 1).await?;
+        self.database.pin(1).await
     }
 
     /// The folder in which logs are.

@@ -96,6 +96,10 @@ macro_rules! is_a_row {
             fn of(row: std::sync::Arc<$entity::Model>, ahead: $crate::graphql::ahead::Ahead) -> Self {
                 Self(row, ahead)
             }
+
+            fn key_of(row: &$entity::Model) -> uuid::Uuid {
+                row.id.0
+            }
         }
 
         $crate::graphql::at_hand::can_be_written!($object);

@@ -70,10 +70,6 @@ impl List for Comments {
     fn parent_of(row: &comment::Model) -> CareRequestId {
         row.care_request_id
     }
-
-    fn key_of(row: &comment::Model) -> Uuid {
-        row.id.0
-    }
 }
 
 impl Comment {

@@ -36,6 +36,9 @@ pub trait RowNode: KeyedNode {
 
     /// Makes it.
     fn of(row: Arc<Self::Row>, ahead: Ahead) -> Self;
+
+    /// The row's key.
+    fn key_of(row: &Self::Row) -> Uuid;
 }
 
 /// A list that each object of a type has: the rows of an entity that have the object's key in a column.
@@ -71,9 +74,6 @@ pub trait List: Copy + Debug + Eq + Hash + Send + Sync + 'static {
 
     /// Whose list a row is in.
     fn parent_of(row: &<Self::Node as RowNode>::Row) -> Self::Parent;
-
-    /// A row's own key.
-    fn key_of(row: &<Self::Node as RowNode>::Row) -> Uuid;
 }
 
 /// The rows of a page, and one more if there are more.
@@ -151,8 +151,8 @@ impl<L: List> Loader<PageKey<L>> for Reader {
             }
             for rows in lists.values_mut() {
                 match slice.order {
-                    Order::Desc => rows.sort_unstable_by_key(|row| Reverse(L::key_of(row))),
-                    _ => rows.sort_unstable_by_key(|row| L::key_of(row)),
+                    Order::Desc => rows.sort_unstable_by_key(|row| Reverse(L::Node::key_of(row))),
+                    _ => rows.sort_unstable_by_key(|row| L::Node::key_of(row)),
                 }
             }
             pages.extend(keys.into_iter().map(|key| {

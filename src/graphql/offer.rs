@@ -91,10 +91,6 @@ impl List for Offers {
     fn parent_of(row: &offer::Model) -> CareRequestId {
         row.care_request_id
     }
-
-    fn key_of(row: &offer::Model) -> Uuid {
-        row.id.0
-    }
 }
 
 impl Offer {

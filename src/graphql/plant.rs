@@ -88,10 +88,6 @@ impl List for Plants {
     fn parent_of(row: &plant::Model) -> UserId {
         row.owner_id
     }
-
-    fn key_of(row: &plant::Model) -> Uuid {
-        row.id.0
-    }
 }
 
 impl Plant {

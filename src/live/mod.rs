@@ -4,6 +4,7 @@
 //! without a hole; a subscriber is a position in it and a wake-up, nothing else. So nothing is lost
 //! when a wake-up is, or a connection: whoever comes back reads on from where she was.
 
+pub mod beginning;
 pub mod bus;
 pub mod control;
 pub mod cursor;
@@ -25,13 +26,14 @@ pub mod topic;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use beginning::Start;
 pub use cursor::Cursor;
 pub use hub::Hub;
 pub use mailbox::{Mailbox, Seat};
 pub use message::{EndReason, GapReason, Message};
 pub use party::Teller;
 pub use stream::Stream;
-pub use subscriber::{Next, Start, Subscriber};
+pub use subscriber::{Next, Subscriber};
 
 use crate::app::App;
 use crate::telemetry::outage::Outage;

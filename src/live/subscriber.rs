@@ -1,12 +1,11 @@
 //! A subscriber: a position in a stream and a wake-up.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::DbErr;
 
-use super::cursor::tail;
+use super::beginning::{self, Start};
 use super::gate::{Access, Gate};
 use super::latest::{Latest, Turn};
 use super::log::Entry;
@@ -21,17 +20,6 @@ use crate::telemetry::metrics::Source;
 const POSITION_EVERY: Duration = Duration::from_mins(1);
 /// Entries that are passed over at a time before others have their turn.
 const PASSED_OVER: usize = 256;
-
-/// Where a subscriber begins.
-#[derive(Clone, Copy, Debug)]
-pub enum Start {
-    /// After a position that a client brought.
-    After(Cursor),
-    /// At the beginning of what is kept.
-    Beginning,
-    /// With what happens from now on.
-    Now,
-}
 
 /// What a subscriber has to say, or to wait for.
 #[derive(Debug)]
@@ -105,41 +93,9 @@ impl Subscriber {
         gate: Arc<Gate>,
         start: Start,
     ) -> Result<Self, DbErr> {
-        let topic = Arc::clone(place.topic());
-        let stream = topic.stream();
-        let mut known = topic.refresh_if_old().await?;
-        if known.last > known.sure {
-            // So the bus says; a number of a log that is no more must not decide where this one begins.
-            known = topic.refresh().await?;
-        }
-        let mut gap = None;
-        let position = match start {
-            Start::Beginning => Cursor::start(stream),
-            Start::Now => end(&place).await?,
-            Start::After(cursor) => {
-                if cursor.seq > known.last {
-                    // From a replica that is ahead of what is known here, or from another log.
-                    known = topic.refresh().await?;
-                }
-                match stands(&place, &cursor, known).await? {
-                    None => cursor,
-                    Some(reason) => {
-                        let to = Cursor::at_floor(stream, topic.known().1.floor);
-                        gap = Some(Box::new(Message::Gap {
-                            from: cursor,
-                            to,
-                            reason,
-                        }));
-                        to
-                    }
-                }
-            }
-        };
+        let (position, gap) = start.position(&place).await?;
         seat.stands_at(position.seq);
-        let (generation, known) = topic.known();
-        // What she was told elsewhere may have been the last she may read, and unknown here when she was admitted. No
-        // entry would say so again.
-        gate.renew(known.access_version).await?;
+        let (generation, known) = place.topic().known();
         let now = hub.reminders.clock().elapsed();
         let told = Told {
             at: now,
@@ -157,7 +113,7 @@ impl Subscriber {
             read: known.read,
             floor: known.floor,
             head: Some(known.last),
-            gap,
+            gap: gap.map(Box::new),
             told,
             told_before: told,
             reminded: None,
@@ -216,7 +172,7 @@ impl Subscriber {
     /// Goes to the end of what is known: what is before was told otherwise.
     pub async fn skip_to_end(&mut self) -> Result<(), DbErr> {
         self.place.topic().refresh().await?;
-        self.position = end(&self.place).await?;
+        self.position = beginning::end(&self.place).await?;
         self.head = Some(self.position.seq);
         Ok(())
     }
@@ -303,19 +259,21 @@ impl Subscriber {
     pub async fn load(&mut self) -> Result<(), DbErr> {
         let topic = self.place.topic();
         let seq = self.position.seq + 1;
-        if self.gate.is_expired() {
-            return self.gate.renew(topic.known().1.access_version).await;
+        let (_, known, found) = topic.look(seq);
+        let is_at_end = found.is_none();
+        if self.gate.is_expired() || (is_at_end && !self.gate.is_current(known.access_version)) {
+            return self.gate.renew(known.access_version).await;
         }
         if self.end == End::Doubtful {
             topic.refresh().await?;
             self.end = End::Certain;
             return Ok(());
         }
-        match topic.lookup(seq) {
-            Lookup::Here(entry, _) if !self.gate.is_current(entry.access_version) => {
+        match found {
+            Some(Lookup::Here(entry, _)) if !self.gate.is_current(entry.access_version) => {
                 self.gate.renew(entry.access_version).await
             }
-            Lookup::Unread => topic.fetch(seq).await,
+            Some(Lookup::Unread) => topic.fetch(seq).await,
             _ => match self.latest.as_ref().and_then(|latest| latest.unread()) {
                 Some(unread) => topic.fetch(unread).await,
                 None => Ok(()),
@@ -411,6 +369,11 @@ impl Subscriber {
     /// All was told. Of a request that is long over everything is trimmed at last, and nothing will follow;
     /// unless something was added after that, of which only the database knows yet.
     fn at_end(&mut self, known: &Known) -> Next {
+        // An entry that was not looked at here, because she read it elsewhere or it is trimmed, may have been the last
+        // that she may read. None that follows would say so.
+        if !self.gate.is_current(known.access_version) {
+            return Next::Load;
+        }
         let is_trimmed = known.floor > self.floor && known.floor >= known.last;
         if !is_trimmed || !matches!(self.stream(), Stream::Care(_)) {
             self.end = End::Open;
@@ -449,48 +412,4 @@ impl Subscriber {
     fn stream(&self) -> Stream {
         self.position.stream
     }
-}
-
-/// How often the end of a log is looked for that is trimmed or reset at the same time.
-const ATTEMPTS: usize = 3;
-
-/// The position after the newest entry.
-async fn end(place: &Place) -> Result<Cursor, DbErr> {
-    let topic = place.topic();
-    for _ in 0..ATTEMPTS {
-        let known = topic.known().1;
-        if known.sure == known.floor {
-            break;
-        }
-        if let Some(entry) = topic.entry(known.sure).await? {
-            return Ok(Cursor::after(topic.stream(), entry.seq, entry.event.id));
-        }
-        topic.refresh().await?;
-    }
-    Ok(Cursor::at_floor(topic.stream(), topic.known().1.floor))
-}
-
-/// Why a client's position is none of this log's; nothing if it is one.
-async fn stands(place: &Place, cursor: &Cursor, known: Known) -> Result<Option<GapReason>, DbErr> {
-    if cursor.seq > known.last {
-        return Ok(Some(GapReason::LogReset));
-    }
-    if cursor.seq < known.floor {
-        return Ok(Some(GapReason::Trimmed));
-    }
-    if cursor.seq == known.floor {
-        return Ok(None);
-    }
-    if let Some(entry) = place.topic().entry(cursor.seq).await?
-        && tail(entry.event.id) == cursor.tail
-    {
-        return Ok(None);
-    }
-    // What was trimmed is not compared, and it may have been since the floor was read.
-    let known = place.topic().refresh().await?;
-    Ok(match cursor.seq.cmp(&known.floor) {
-        Ordering::Less => Some(GapReason::Trimmed),
-        Ordering::Equal => None,
-        Ordering::Greater => Some(GapReason::LogReset),
-    })
 }

@@ -394,7 +394,11 @@ impl Topic {
     fn note_arrival(&self, entry: &Entry) {
         if let Some(field) = self.stream.field() {
             let live = &self.database.telemetry().metrics.live;
-            live.arrived(field, entry.event.recorded_at, self.clock.now());
+            live.arrived(
+                field,
+                entry.event.recorded_at.timestamp_micros(),
+                self.clock.unix_micros(),
+            );
         }
     }
 

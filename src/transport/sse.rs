@@ -149,7 +149,7 @@ impl Events {
     /// Runs a query or mutation, or opens a subscription.
     async fn start(&self, start: (Caller, Document, Option<String>)) -> (State, String) {
         let (caller, document, last_event_id) = start;
-        let (answer, has_run) = if document.is_subscription() {
+        let (answer, with_data) = if document.is_subscription() {
             let mailbox = &self.audience.mailbox;
             let opened = self
                 .api
@@ -161,10 +161,10 @@ impl Events {
             }
         } else {
             let answer = self.api.run_in_turn(document, caller).await;
-            let has_run = has_run(&answer);
-            (answer, has_run)
+            let with_data = has_run(&answer);
+            (answer, with_data)
         };
-        (State::Ending, event(&written(&answer, has_run), None))
+        (State::Ending, event(&written(&answer, with_data), None))
     }
 
     /// Waits until there is something to look at; says whether it is time for a comment.

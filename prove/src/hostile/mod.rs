@@ -85,8 +85,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let process = server.id()?;
     if options.pinned {
         pin(process, 0).await?;
-        pin(std::process::id(), 1).await?;
-        harness.database.pin(1).await?;
+        harness.step_aside().await?;
     }
     let cares = harness
         .api

@@ -20,7 +20,7 @@ use crate::failure::{Result, ensure};
 use crate::figures::{median, need_files, random, round};
 use crate::harness::Harness;
 use crate::pace::Pace;
-use crate::processes::{Server, pin};
+use crate::processes::Server;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -81,8 +81,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let mut program = harness.program.with("LIMIT_REQUESTS_IN_FLIGHT", &in_flight);
     if !options.unpinned {
         program = program.on_core(0);
-        pin(std::process::id(), 1).await?;
-        harness.database.pin(1).await?;
+        harness.step_aside().await?;
     }
     let mut server = Server::start(&program, "server").await?;
     let people = people(&harness.api, server.address, options.members).await?;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use opentelemetry::trace::TraceId;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -235,8 +234,8 @@ impl Live {
         self.ended.get_or_create(&FieldEnd { field, reason }).inc();
     }
 
-    /// An entry came to the hub.
-    pub fn arrived(&self, field: &'static str, recorded_at: DateTime<Utc>, now: DateTime<Utc>) {
+    /// An entry came to the hub; both times are in microseconds since 1970.
+    pub fn arrived(&self, field: &'static str, recorded_at: i64, now: i64) {
         let stage = "commit_to_hub";
         let timing = self.delivery.get_or_create(&FieldStage { field, stage });
         timing.observe(seconds_since(recorded_at, now), None, None);
@@ -251,8 +250,7 @@ impl Live {
         let trace = delivery.trace.map(|trace| TraceLabel {
             trace_id: trace.to_string(),
         });
-        let taken = u64::try_from(now - delivery.recorded_at).unwrap_or_default();
-        timing.observe(Duration::from_micros(taken).as_secs_f64(), trace, None);
+        timing.observe(seconds_since(delivery.recorded_at, now), trace, None);
     }
 
     /// An entry was missed and told later.
@@ -277,9 +275,9 @@ pub struct Delivery {
     pub trace: Option<TraceId>,
 }
 
-/// Seconds between two times of servers' clocks, which may differ.
-fn seconds_since(then: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
-    (now - then).to_std().unwrap_or_default().as_secs_f64()
+/// Seconds between two times of servers' clocks, which may differ, in microseconds since 1970.
+fn seconds_since(then: i64, now: i64) -> f64 {
+    Duration::from_micros(u64::try_from(now - then).unwrap_or_default()).as_secs_f64()
 }
 
 /// Something that is open, counted until it is dropped.
