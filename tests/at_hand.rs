@@ -43,6 +43,8 @@ async fn looked_at(app: &TestApp, closely: bool) -> Api {
     config.limits.tokens *= 10;
     config.limits.cost *= 10;
     config.limits.depth *= 2;
+    // In a debug build, whoever else has the processor.
+    config.limits.operation *= 10;
     let process = plant_care::app::App::build(config, app.app.clock.clone(), false).await;
     Api::new(process.unwrap()).unwrap()
 }
@@ -105,7 +107,11 @@ async fn what_is_written_is_what_would_be_resolved() {
             assert_eq!(by_serde, expected, "serde writes the same: {once}");
         }
     }
-    assert!(written * 3 > rounds, "{written} of {rounds} were written");
+    // Of one seed alone there may be none.
+    assert!(
+        rounds <= 2 || written * 3 > rounds,
+        "{written} of {rounds} were written"
+    );
 }
 
 #[tokio::test]

@@ -77,6 +77,19 @@ impl Raw {
         self.0.write_all(&frame).await.unwrap();
     }
 
+    /// Sends the same empty frame many times at once.
+    pub(crate) async fn flood(&mut self, kind: u8, times: usize) {
+        let frames = [0x80 | kind, 0x80, 0, 0, 0, 0].repeat(times);
+        self.0.write_all(&frames).await.unwrap();
+    }
+
+    /// How many empty frames have come that were not taken yet, which are taken.
+    pub(crate) fn empty_frames(&self) -> usize {
+        let mut bytes = [0; 4096];
+        let read = self.0.try_read(&mut bytes).unwrap_or_default();
+        read / 2
+    }
+
     /// Sends a frame of at most 125 bytes, unless the connection has ended.
     pub(crate) async fn try_send(&mut self, kind: u8, payload: &[u8]) -> bool {
         let mut frame = vec![

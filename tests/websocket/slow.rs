@@ -68,6 +68,32 @@ async fn a_peer_that_stops_reading_is_closed_and_nobody_else_notices() {
     assert_eq!(reader.told().await["event"]["__typename"], "CareRecorded");
 }
 
+/// What a client may be answered before others have their turn.
+const IN_TURN: usize = 16;
+
+#[tokio::test]
+async fn whoever_floods_leaves_others_their_turn() {
+    let app = TestApp::start().await;
+    for (kind, answered_by) in [(PING, 1), (PONG, 0)] {
+        let mut raw = Raw::connect(&app.url, Some("graphql-transport-ws")).await;
+        raw.flood(kind, 500).await;
+        // All of this runs in one thread: what is answered between two turns of this task is answered in one turn.
+        raw.flood(PING, 1).await;
+        let (mut answered, mut turns) = (0, 0);
+        while answered < 500 * answered_by + 1 {
+            let now = raw.empty_frames();
+            assert!(now <= IN_TURN, "{now} were answered in one turn");
+            answered += now;
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            turns > 500 / IN_TURN,
+            "{turns} turns for 500 frames of kind {kind}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_live_stream_has_its_turn_beside_a_long_replay() {
     let app = TestApp::start().await;

@@ -132,17 +132,20 @@ async fn one(
     // First so that nothing is done for the first time.
     load.capacity(Duration::from_secs(1)).await?;
     let mut rounds = Rounds::default();
+    let time = Duration::from_secs(options.capacity_seconds);
+    let (mut before, turned_away) = load.capacity(time).await?;
+    rounds.turned_away += turned_away;
     for _ in 0..options.rounds {
-        let (capacity, turned_away) = load
-            .capacity(Duration::from_secs(options.capacity_seconds))
-            .await?;
-        rounds.turned_away += turned_away;
         let pace = Pace {
-            rate: capacity * options.times,
+            rate: before * options.times,
             time: Duration::from_secs(options.seconds),
         };
         let outcome = load.overload(pace, harness.clock, process).await?;
-        rounds.add(capacity, &outcome);
+        // Before and after: what the machine does slower for a while must not be taken for what the server does.
+        let (after, turned_away) = load.capacity(time).await?;
+        rounds.turned_away += turned_away;
+        rounds.add(f64::midpoint(before, after), &outcome);
+        before = after;
     }
     let figures = rounds.table();
     Ok((figures, judge(harness, options, load.name, &rounds)))
