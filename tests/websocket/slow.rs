@@ -69,7 +69,7 @@ async fn a_peer_that_stops_reading_is_closed_and_nobody_else_notices() {
 }
 
 /// What a client may be answered before others have their turn.
-const IN_TURN: usize = 16;
+const IN_TURN: usize = 4;
 
 #[tokio::test]
 async fn whoever_floods_leaves_others_their_turn() {

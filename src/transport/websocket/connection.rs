@@ -32,9 +32,6 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const PINGS: u32 = 2;
 /// Subscriptions that look before the client is heard again.
 const TURNS: usize = 16;
-/// Messages of a client that are heard before others have their turn: whoever has sent a thousand at once must not keep
-/// them waiting until all are answered.
-const HEARD: u32 = 4;
 
 /// A websocket and what its client does over it.
 pub(super) struct Connection {
@@ -44,8 +41,6 @@ pub(super) struct Connection {
     session: Session,
     /// Who is asking, once that is known.
     caller: Option<Caller>,
-    /// How many of its messages were heard.
-    heard: u32,
     operations: Operations,
     /// The client's place in a trace, as it says in `connection_init`: its operations belong to it.
     trace: TraceContext,
@@ -105,7 +100,6 @@ impl Connection {
             session,
             trace: TraceContext::new(),
             caller: None,
-            heard: 0,
             deadlines: Deadlines {
                 init: Some(now + INIT_DEADLINE),
                 ping: now + PING_EVERY,
@@ -198,10 +192,12 @@ impl Connection {
                 self.write(socket, &outgoing).await?;
             }
         }
-        match read {
-            Some(read) => self.hear(socket, read).await,
-            None => Ok(()),
+        if let Some(read) = read {
+            self.hear(socket, read).await?;
+            // Whoever has sent a thousand messages at once must not keep others waiting until all are answered.
+            tokio::task::yield_now().await;
         }
+        Ok(())
     }
 
     async fn write(&mut self, socket: &mut Socket, outgoing: &Outgoing) -> Result<(), End> {
@@ -235,10 +231,6 @@ impl Connection {
 
     async fn hear(&mut self, socket: &mut Socket, read: Read) -> Result<(), End> {
         self.deadlines.unanswered = 0;
-        self.heard = self.heard.wrapping_add(1);
-        if self.heard.is_multiple_of(HEARD) {
-            tokio::task::yield_now().await;
-        }
         match read {
             Some(Ok(Message::Text(text))) => {
                 let maximum = self.api.app().config.limits.websocket_message_bytes;
