@@ -29,6 +29,8 @@ pub use self::peer::{House, Peer};
 const BACKLOG: u32 = 4096;
 /// What the system keeps for a peer that does not read; it takes twice as much.
 const SEND_BUFFER: u32 = 64 * 1024;
+/// The same for one of whom nothing is known and who is owed little: what it can have us do without reading.
+const SEND_BUFFER_OF_STRANGERS: u32 = 4 * 1024;
 
 /// Listens on an address.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {

@@ -1,5 +1,7 @@
 //! How long each kind of peer may keep a connection.
 
+use serde_json::json;
+
 use crate::support::wire::{self, HTTP2, Wire};
 use crate::support::{Raw, TestApp, raw, until};
 
@@ -192,14 +194,18 @@ async fn an_answer_has_to_be_taken() {
     }
 }
 
-#[tokio::test]
-async fn who_pings_and_does_not_read_is_not_read_either() {
+/// How many pings are taken from one who does not read, of whom it is known who she is or not.
+async fn pings_taken(app: &TestApp, token: Option<&str>) -> usize {
     const PINGS: usize = 500_000;
-    let app = TestApp::start_with(&[("ACCESS_TOKEN_MINUTES", "1440")]).await;
-    let member = app.member("Olga").await;
-    let before = wire::accepted(&app);
-    let mut peer = Raw::open(&app.url, &member.token).await;
-    until("it is let in", || wire::accepted(&app) > before).await;
+    let before = wire::accepted(app);
+    let mut peer = match token {
+        Some(token) => Raw::open(&app.url, token).await,
+        None => Raw::connect(&app.url, Some("graphql-transport-ws")).await,
+    };
+    if token.is_none() {
+        peer.say(json!({ "type": "connection_init" })).await;
+    }
+    until("it is let in", || wire::accepted(app) > before).await;
     let tasks = tokio_util::task::TaskTracker::new();
     // Were it read, and its pongs kept, this would go on to its end: 60 MB.
     let pouring = tasks.spawn(async move {
@@ -215,9 +221,20 @@ async fn who_pings_and_does_not_read_is_not_read_either() {
     while listeners.connections() > 0 {
         seconds += 1;
         assert!(seconds < 200, "it is kept for ever");
-        a_second_passes(&app).await;
+        a_second_passes(app).await;
     }
     let poured = pouring.await.unwrap();
     assert!(poured < PINGS / 10, "{poured} pings were read");
-    assert_eq!(given_up(&app, "write").await, 1);
+    poured
+}
+
+#[tokio::test]
+async fn who_pings_and_does_not_read_is_not_read_either() {
+    let app = TestApp::start_with(&[("ACCESS_TOKEN_MINUTES", "1440")]).await;
+    let member = app.member("Olga").await;
+    let of_member = pings_taken(&app, Some(&member.token)).await;
+    let of_stranger = pings_taken(&app, None).await;
+    // Nearly all of what is taken of a stranger is what the systems on both sides keep of what was not read.
+    assert!(of_stranger * 2 < of_member, "{of_stranger} and {of_member}");
+    assert_eq!(given_up(&app, "write").await, 2);
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::pace::Pace;
 use super::peer::Peer;
+use super::{SEND_BUFFER, SEND_BUFFER_OF_STRANGERS};
 
 /// A connection that fails when its peer takes nothing for [`GRACE`](super::GRACE), or too little for longer.
 pub struct Connection {
@@ -41,6 +43,20 @@ impl Connection {
     /// It is spoken over in another way from here on, and HTTP's deadlines are over.
     pub fn leave_http(&mut self) {
         self.is_http = false;
+    }
+
+    /// Has the system keep little for a peer that does not read, as long as nothing is known of it; or as much as for
+    /// others.
+    pub fn is_of_a_stranger(&self, is_stranger: bool) {
+        let bytes = if is_stranger {
+            SEND_BUFFER_OF_STRANGERS
+        } else {
+            SEND_BUFFER
+        };
+        let socket = SockRef::from(&self.stream);
+        if let Err(error) = socket.set_send_buffer_size(usize::try_from(bytes).unwrap_or(usize::MAX)) {
+            tracing::debug!(%error, "a connection's send buffer stays as it is");
+        }
     }
 
     /// Whether the peer was given up because it did not take what it is owed.

@@ -277,8 +277,12 @@ impl Connection {
             FromClient::Init(_) if self.deadlines.init.is_none() => Err(Close::TooManyInits.into()),
             FromClient::Init(payload) => {
                 self.deadlines.init = None;
-                self.caller = Some(self.authenticate(&payload).await?);
+                let caller = self.authenticate(&payload).await?;
+                self.caller = Some(caller);
                 self.check_end()?;
+                if caller.viewer.member().is_some() {
+                    socket.is_known();
+                }
                 Ok(socket.write(&[message::ACK]).await?)
             }
             FromClient::Subscribe(id, request) => {

@@ -46,11 +46,17 @@ pub(super) struct Gone;
 impl Socket {
     pub(super) fn new(stream: WebSocketStream<Connection>, mailbox: Arc<Mailbox>) -> Self {
         mailbox.begin_to_read();
+        stream.get_ref().is_of_a_stranger(true);
         Self {
             stream,
             answers: false,
             mailbox,
         }
+    }
+
+    /// It is known who the client is.
+    pub(super) fn is_known(&self) {
+        self.stream.get_ref().is_of_a_stranger(false);
     }
 
     /// Whether the client was given up because it did not take what it is owed.
