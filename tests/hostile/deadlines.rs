@@ -198,13 +198,13 @@ async fn an_answer_has_to_be_taken() {
 async fn pings_taken(app: &TestApp, token: Option<&str>) -> usize {
     const PINGS: usize = 500_000;
     let before = wire::accepted(app);
-    let mut peer = match token {
-        Some(token) => Raw::open(&app.url, token).await,
-        None => Raw::connect(&app.url, Some("graphql-transport-ws")).await,
-    };
-    if token.is_none() {
+    let mut peer = if let Some(token) = token {
+        Raw::open(&app.url, token).await
+    } else {
+        let mut peer = Raw::connect(&app.url, Some("graphql-transport-ws")).await;
         peer.say(json!({ "type": "connection_init" })).await;
-    }
+        peer
+    };
     until("it is let in", || wire::accepted(app) > before).await;
     let tasks = tokio_util::task::TaskTracker::new();
     // Were it read, and its pongs kept, this would go on to its end: 60 MB.
