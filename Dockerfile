@@ -8,6 +8,7 @@ WORKDIR /source
 
 # What changes seldom first, so that a change of the program alone does not fetch the dependencies again.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY migration/Cargo.toml migration/Cargo.toml
 COPY prove/Cargo.toml prove/Cargo.toml
 # Of the benchmark no more: it is a part of the workspace, and not of the program.

@@ -78,10 +78,11 @@ impl Harness {
         })
     }
 
-    /// Leaves core 0 to the server: this process, and a Postgres of this machine, run on the other from here on.
-    pub async fn step_aside(&self) -> Result<()> {
+    /// Leaves core 0 to the server: this process runs on the other from here on, and a Postgres of this machine on the core that
+    /// is named.
+    pub async fn step_aside(&self, database: usize) -> Result<()> {
         pin(std::process::id(), 1).await?;
-        self.database.pin(1).await
+        self.database.pin(database).await
     }
 
     /// The folder in which logs are.

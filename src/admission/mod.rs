@@ -42,8 +42,11 @@ use crate::telemetry::metrics::Shedding;
 const BURST: Duration = Duration::from_millis(500);
 /// The same of a password, which takes long by itself: sixty of them that come together are no attack.
 const PASSWORD_BURST: Duration = Duration::from_millis(800);
-/// The same when the queue has been standing for a while: it would only make everybody wait.
-const STANDING: Duration = Duration::from_millis(200);
+/// The same when the queue has been standing for a while: it would only make everybody wait, and whoever waits long has left
+/// the processor's caches.
+const STANDING: Duration = Duration::from_millis(100);
+/// The same of a password.
+const PASSWORD_STANDING: Duration = Duration::from_millis(200);
 /// How much is taken up at once, as the time in which it is done: more would only be in each other's way, and who waits in
 /// the queue can still be told that it takes too long.
 const TAKEN_UP: Duration = Duration::from_millis(8);
@@ -152,9 +155,9 @@ impl Admission {
         let most = config.limits.requests_in_flight;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let connections = usize::try_from(config.database_max_connections).unwrap_or(usize::MAX);
-        let patience = |burst| Patience {
+        let patience = |burst, standing| Patience {
             burst,
-            standing: STANDING,
+            standing,
             longest: burst + GRACE,
         };
         // Each needs a connection now and then: more than that wait for those.
@@ -171,7 +174,7 @@ impl Admission {
             least: least.min(most),
             waiting: most.saturating_mul(8),
             shared: true,
-            patience: patience(BURST),
+            patience: patience(BURST, STANDING),
             taken_up: TAKEN_UP,
             pace: Duration::from_millis(1),
         };
@@ -189,7 +192,7 @@ impl Admission {
                 Bounds {
                     at_once: 2 * cores + 2,
                     least: 2 * cores + 2,
-                    patience: patience(PASSWORD_BURST),
+                    patience: patience(PASSWORD_BURST, PASSWORD_STANDING),
                     pace: Duration::from_millis(20) / u32::try_from(cores).unwrap_or(1),
                     ..inner
                 },

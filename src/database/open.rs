@@ -31,6 +31,8 @@ pub(super) async fn sqlite(
     let mut options = options(url, connections);
     let file = Arc::clone(file);
     options
+        // There is nobody at the other end: asking a connection's thread costs as much as a statement.
+        .test_before_acquire(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 // A file that is gone is not to be taken for an empty database.

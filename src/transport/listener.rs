@@ -16,6 +16,7 @@ mod spares;
 use std::io;
 use std::net::SocketAddr;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use self::accept::{Accepting, Reserve};
@@ -28,9 +29,7 @@ pub use self::peer::{House, Peer};
 /// Connections that wait to be accepted: thousands come back at once after a restart.
 const BACKLOG: u32 = 4096;
 /// What the system keeps for a peer that does not read; it takes twice as much.
-const SEND_BUFFER: u32 = 64 * 1024;
-/// The same for one of whom nothing is known and who is owed little: what it can have us do without reading.
-const SEND_BUFFER_OF_STRANGERS: u32 = 4 * 1024;
+pub const SEND_BUFFER: usize = 64 * 1024;
 
 /// Listens on an address.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -42,7 +41,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // So that a server can be started again at once where one has just stopped.
     socket.set_reuseaddr(true)?;
     // What is accepted has the same.
-    socket.set_send_buffer_size(SEND_BUFFER)?;
+    SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

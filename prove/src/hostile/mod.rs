@@ -85,7 +85,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let process = server.id()?;
     if options.pinned {
         pin(process, 0).await?;
-        harness.step_aside().await?;
+        harness.step_aside(1).await?;
     }
     let cares = harness
         .api

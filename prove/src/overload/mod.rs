@@ -1,8 +1,9 @@
 //! Overload: three times as much as can be served, of logins and of lists. What is accepted is answered in time, the rest
 //! is told at once to come back, and as much is served as ever.
 //!
-//! The server has one core, and whoever asks and the database another: what the server has for those whom it serves is
-//! then the same however many ask.
+//! The server has one core, with its database, and whoever asks another: what they have for those whom they serve is then the
+//! same however many ask. A Postgres on the core of whoever asks would have the less of it the more are asked for, and keep
+//! her waiting: both would be taken for what the server does.
 
 mod client;
 mod load;
@@ -81,7 +82,7 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let mut program = harness.program.with("LIMIT_REQUESTS_IN_FLIGHT", &in_flight);
     if !options.unpinned {
         program = program.on_core(0);
-        harness.step_aside().await?;
+        harness.step_aside(0).await?;
     }
     let mut server = Server::start(&program, "server").await?;
     let people = people(&harness.api, server.address, options.members).await?;

@@ -12,7 +12,6 @@ use tokio::net::TcpStream;
 
 use super::pace::Pace;
 use super::peer::Peer;
-use super::{SEND_BUFFER, SEND_BUFFER_OF_STRANGERS};
 
 /// A connection that fails when its peer takes nothing for [`GRACE`](super::GRACE), or too little for longer.
 pub struct Connection {
@@ -45,16 +44,9 @@ impl Connection {
         self.is_http = false;
     }
 
-    /// Has the system keep little for a peer that does not read, as long as nothing is known of it; or as much as for
-    /// others.
-    pub fn is_of_a_stranger(&self, is_stranger: bool) {
-        let bytes = if is_stranger {
-            SEND_BUFFER_OF_STRANGERS
-        } else {
-            SEND_BUFFER
-        };
-        let socket = SockRef::from(&self.stream);
-        if let Err(error) = socket.set_send_buffer_size(usize::try_from(bytes).unwrap_or(usize::MAX)) {
+    /// How many bytes the system keeps for a peer that does not read; it takes twice as many.
+    pub fn set_send_buffer(&self, bytes: usize) {
+        if let Err(error) = SockRef::from(&self.stream).set_send_buffer_size(bytes) {
             tracing::debug!(%error, "a connection's send buffer stays as it is");
         }
     }

@@ -281,7 +281,7 @@ impl Connection {
                 self.caller = Some(caller);
                 self.check_end()?;
                 if caller.viewer.member().is_some() {
-                    socket.is_known();
+                    socket.is_a_members();
                 }
                 Ok(socket.write(&[message::ACK]).await?)
             }

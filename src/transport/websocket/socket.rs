@@ -16,10 +16,13 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::close::Close;
 use super::frame;
 use crate::live::Mailbox;
-use crate::transport::listener::Connection;
+use crate::transport::listener::{Connection, SEND_BUFFER};
 
 /// How long a client may take to answer that the connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// What the system keeps of what a client is owed who does not read, as long as nothing is known of her: what she can have us
+/// do is little, and small.
+const SEND_BUFFER_OF_STRANGERS: usize = 4 * 1024;
 /// What a thread keeps at most to put frames together in.
 const SCRATCH_BYTES: usize = 64 * 1024;
 
@@ -46,7 +49,7 @@ pub(super) struct Gone;
 impl Socket {
     pub(super) fn new(stream: WebSocketStream<Connection>, mailbox: Arc<Mailbox>) -> Self {
         mailbox.begin_to_read();
-        stream.get_ref().is_of_a_stranger(true);
+        stream.get_ref().set_send_buffer(SEND_BUFFER_OF_STRANGERS);
         Self {
             stream,
             answers: false,
@@ -54,9 +57,9 @@ impl Socket {
         }
     }
 
-    /// It is known who the client is.
-    pub(super) fn is_known(&self) {
-        self.stream.get_ref().is_of_a_stranger(false);
+    /// A member has opened it, who may be owed as much as anybody.
+    pub(super) fn is_a_members(&self) {
+        self.stream.get_ref().set_send_buffer(SEND_BUFFER);
     }
 
     /// Whether the client was given up because it did not take what it is owed.
