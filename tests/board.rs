@@ -19,7 +19,7 @@ const BOARD: &str = "subscription($near: NearInput, $after: String, $delivery: D
         ... on BoardRequestChanged { cursor skipped careRequest { id status } }
         ... on BoardRequestLeft { cursor skipped careRequestId }
         ... on StreamCaughtUp { cursor } ... on StreamPosition { cursor }
-        ... on StreamGap { from to reason } ... on StreamEnded { reason } } }";
+        ... on StreamGap { from to reason } ... on StreamEnded { endReason: reason } } }";
 
 const PARIS: &str = "u09tvw";
 const VERSAILLES: &str = "u09t27";

@@ -60,6 +60,8 @@ mod security;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
+mod specification;
+#[cfg(test)]
 mod sse;
 #[cfg(test)]
 mod statements;

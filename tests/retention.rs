@@ -95,7 +95,7 @@ async fn who_still_follows_a_request_whose_timeline_goes_is_told_that_there_will
     app.app.hub.catch_up().await.unwrap();
     let told = socket.told().await;
     assert_eq!(
-        (&told["__typename"], &told["reason"]),
+        (&told["__typename"], &told["endReason"]),
         (&json!("StreamEnded"), &json!("TRIMMED_AWAY"))
     );
     assert_eq!(socket.message().await["type"], "complete");

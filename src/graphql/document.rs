@@ -13,6 +13,7 @@ use async_graphql::{Name, Request, Response, ServerError};
 use async_graphql_value::ConstValue;
 use tokio::time::Instant;
 
+use super::discreet::discreet;
 use super::error::{ApiError, outcome, with_codes};
 use super::known::{Parsed, only};
 use super::{Api, lexical};
@@ -126,6 +127,28 @@ impl Api {
                 Err(Box::new(with_codes(Response::from_errors(errors))))
             }
         }
+    }
+}
+
+impl Api {
+    /// Refuses a document that is not valid, and gives its variables their values.
+    pub(super) fn validate(&self, document: &mut Document) -> Result<(), Box<Response>> {
+        let refused = |errors, document: &Document| {
+            let written = self.kept_for_discretion(document);
+            let refusal = discreet(Response::from_errors(errors), written.as_deref());
+            Box::new(with_codes(refusal))
+        };
+        let parsed = Arc::clone(&document.parsed);
+        let validated = parsed
+            .validated(|| self.specification.read(&document.request.query))
+            .map_err(|errors| refused(errors, document))?;
+        let sent = std::mem::take(&mut document.request.variables);
+        let name = document.request.operation_name.as_deref();
+        document.request.variables = self
+            .specification
+            .coerce(validated, name, sent)
+            .map_err(|errors| refused(errors, document))?;
+        Ok(())
     }
 }
 

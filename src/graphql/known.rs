@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use async_graphql::parser::types::{
-    BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, Type, VariableDefinition,
-};
-use async_graphql::{Positioned, Variables};
-use async_graphql_value::ConstValue;
+use async_graphql::ServerError;
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
 
 use super::Price;
+use super::specification::Validated;
 use crate::telemetry::calls::Plan;
 
 /// Bytes of text in a generation; what is made of a text is a few times as long.
@@ -25,8 +22,8 @@ pub struct Parsed {
     pub(super) runs: OnceLock<(ExecutableDocument, Arc<Plan>)>,
     /// What it costs; of a document with one operation, where nothing that is sent has a size.
     pub(super) price: OnceLock<Price>,
-    /// Whether it has been run without an error, so that only variables could make it invalid.
-    is_valid: AtomicBool,
+    /// Whether it is valid, since somebody asked.
+    validated: OnceLock<Result<Validated, Vec<ServerError>>>,
 }
 
 impl Parsed {
@@ -36,28 +33,16 @@ impl Parsed {
             document,
             runs: OnceLock::new(),
             price: OnceLock::new(),
-            is_valid: AtomicBool::new(false),
+            validated: OnceLock::new(),
         }
     }
 
-    /// Whether its validation can be left out with these variables.
-    pub(super) fn is_valid(&self, variables: &Variables) -> bool {
-        self.is_valid.load(Ordering::Relaxed)
-            && self
-                .definitions()
-                .is_some_and(|definitions| definitions.iter().all(|definition| suits(definition, variables)))
-    }
-
-    /// It has been validated. Which values its variables may have is part of that and is asked each time.
-    pub(super) fn has_been_validated(&self) {
-        if self.definitions().is_some() {
-            self.is_valid.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// The variables of a document with one operation: of several each has its own.
-    fn definitions(&self) -> Option<&[Positioned<VariableDefinition>]> {
-        only(&self.document).map(|operation| operation.variable_definitions.as_slice())
+    /// Whether it is valid, or what is wrong with it.
+    pub(super) fn validated(
+        &self,
+        read: impl FnOnce() -> Result<Validated, Vec<ServerError>>,
+    ) -> Result<&Validated, Vec<ServerError>> {
+        self.validated.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 }
 
@@ -69,23 +54,6 @@ pub(super) fn only(document: &ExecutableDocument) -> Option<&OperationDefinition
             operations.values().next().map(|operation| &operation.node)
         }
         DocumentOperations::Multiple(_) => None,
-    }
-}
-
-/// Whether a variable has, beyond doubt, a value of its type. What a list, an enum, an input object or a scalar of ours
-/// may be, validation knows.
-fn suits(definition: &Positioned<VariableDefinition>, variables: &Variables) -> bool {
-    let definition = &definition.node;
-    let Type { base, nullable } = &definition.var_type.node;
-    let BaseType::Named(name) = base else { return false };
-    match (name.as_str(), variables.get(&definition.name.node)) {
-        (_, None) => *nullable || definition.default_value.is_some(),
-        (_, Some(ConstValue::Null)) => *nullable,
-        ("ID" | "String", Some(ConstValue::String(_))) | ("Boolean", Some(ConstValue::Boolean(_))) => true,
-        ("Int", Some(ConstValue::Number(number))) => number
-            .as_i64()
-            .is_some_and(|number| i32::try_from(number).is_ok()),
-        _ => false,
     }
 }
 
@@ -142,7 +110,6 @@ impl Generations {
 #[cfg(test)]
 mod tests {
     use async_graphql::parser::parse_query;
-    use serde_json::json;
 
     use super::*;
 
@@ -167,52 +134,5 @@ mod tests {
             .map(|text| text.len())
             .sum();
         assert!(kept <= 2 * GENERATION_BYTES, "{kept}");
-    }
-
-    #[test]
-    fn only_what_no_variable_can_spoil_is_valid_for_good() {
-        let one = "query($id: ID!, $first: Int, $deep: Boolean = true) { node(id: $id) { id } }";
-        for (text, variables, is_valid) in [
-            ("{ viewer { id } }", json!({}), true),
-            ("{ viewer { id } }", json!({ "stray": 1 }), true),
-            ("query A { viewer { id } }", json!({}), true),
-            ("query A($day: Date) { viewer { id } }", json!({}), true),
-            (
-                "query A($day: Date!) { viewer { id } }",
-                json!({ "day": "" }),
-                false,
-            ),
-            (
-                "query A { viewer { id } } query B { viewer { id } }",
-                json!({}),
-                false,
-            ),
-            (one, json!({ "id": "a" }), true),
-            (one, json!({ "id": "a", "first": 5, "deep": false }), true),
-            (one, json!({ "id": "a", "first": null }), true),
-            (one, json!({}), false),
-            (one, json!({ "id": null }), false),
-            (one, json!({ "id": ["a"] }), false),
-            (one, json!({ "id": "a", "first": "5" }), false),
-            (one, json!({ "id": "a", "first": 5_000_000_000_i64 }), false),
-            (one, json!({ "id": "a", "first": 0.5 }), false),
-            (one, json!({ "id": "a", "deep": "yes" }), false),
-            (
-                "query($day: Date) { viewer { id } }",
-                json!({ "day": "2026-11-27" }),
-                false,
-            ),
-            (
-                "query($ids: [ID!]) { viewer { id } }",
-                json!({ "ids": ["a"] }),
-                false,
-            ),
-        ] {
-            let parsed = Parsed::new(parse_query(text).unwrap());
-            let given = Variables::from_json(variables.clone());
-            assert!(!parsed.is_valid(&given));
-            parsed.has_been_validated();
-            assert_eq!(parsed.is_valid(&given), is_valid, "{text} {variables}");
-        }
     }
 }

@@ -33,6 +33,7 @@ pub mod scope;
 pub mod service_limits;
 pub mod session;
 mod slices;
+pub mod specification;
 pub mod stream_ticket;
 pub mod timeline;
 mod turn;
@@ -60,6 +61,7 @@ use self::limits::{Costs, Model, is_sized};
 use self::live::{Groups, OnBoard, ToTell};
 use self::meter::{Meter, WATCHED_FROM, Watched};
 use self::scope::{Caller, Scope, Session};
+use self::specification::{SchemaError, Specification};
 use crate::app::App;
 use crate::auth::Bearer;
 use crate::config::Limits;
@@ -107,13 +109,12 @@ pub struct Api(Arc<Parts>);
 
 /// What an [`Api`] is made of.
 pub struct Parts {
+    /// What documents are read by, before anything of them runs.
+    specification: Specification,
+    /// What runs them.
     schema: PlantCareSchema,
     /// The same, with an eye on each resolver.
     observed: PlantCareSchema,
-    /// The same, for what has been validated before.
-    teller: PlantCareSchema,
-    /// The same, with an eye on each resolver.
-    observed_teller: PlantCareSchema,
     calls: Arc<Calls>,
     groups: Groups,
     on_board: Arc<OnBoard>,
@@ -170,16 +171,13 @@ fn builder() -> Builder {
 
 impl Api {
     /// Builds the schema over a process.
-    pub fn new(app: App) -> Result<Self, async_graphql::parser::Error> {
+    pub fn new(app: App) -> Result<Self, SchemaError> {
         Self::extended(app, |schema| schema)
     }
 
     /// Builds the schema over a process with somebody else's extensions, which every operation goes through: so that
     /// they can be compared with the program's own.
-    pub fn extended(
-        app: App,
-        extend: impl Fn(Builder) -> Builder,
-    ) -> Result<Self, async_graphql::parser::Error> {
+    pub fn extended(app: App, extend: impl Fn(Builder) -> Builder) -> Result<Self, SchemaError> {
         let sdl = sdl();
         let document = parse_schema(&sdl)?;
         let calls = Arc::new(Calls::of_schema(&document, &app.telemetry.metrics));
@@ -189,21 +187,15 @@ impl Api {
             is_ours,
         });
         let on_board = Arc::<OnBoard>::default();
-        let builder = || builder().data(app.clone()).data(Arc::clone(&on_board));
-        let strict = || {
-            let schema = extend(builder());
-            if app.config.introspection {
-                schema
-            } else {
-                schema.disable_suggestions()
-            }
+        // Documents have been validated when they come here.
+        let builder = || {
+            let builder = builder().data(app.clone()).data(Arc::clone(&on_board));
+            extend(builder.validation_mode(ValidationMode::Fast))
         };
-        let fast = || builder().validation_mode(ValidationMode::Fast);
         Ok(Self(Arc::new(Parts {
-            schema: strict().finish(),
-            observed: strict().extension(watched.clone()).finish(),
-            teller: fast().finish(),
-            observed_teller: fast().extension(watched).finish(),
+            specification: Specification::of_sdl(&sdl, app.config.introspection)?,
+            schema: builder().finish(),
+            observed: builder().extension(watched).finish(),
             calls,
             groups: Groups::default(),
             on_board,
@@ -275,10 +267,8 @@ impl Api {
             Ok(turn) => turn,
             Err(busy) => return busy.into_response(),
         };
-        let parsed = Arc::clone(&document.parsed);
         let written = self.kept_for_discretion(&document);
         let is_mutation = document.is_mutation();
-        let is_valid = parsed.is_valid(&document.request.variables);
         let admitted = match self.admit(document, caller, operation.run.notes(), &meter) {
             Ok(admitted) => admitted,
             Err(response) => return *response,
@@ -289,19 +279,15 @@ impl Api {
             plan,
             is_large,
         } = admitted;
-        let schema = match (is_valid, is_large || operation.run.is_looked_at_closely()) {
-            (false, false) => &self.schema,
-            (false, true) => &self.observed,
-            (true, false) => &self.teller,
-            (true, true) => &self.observed_teller,
+        let schema = if is_large || operation.run.is_looked_at_closely() {
+            &self.observed
+        } else {
+            &self.schema
         };
         let limits = &self.app.config.limits;
         let Ok(mut response) = tokio::time::timeout(limits.operation, schema.execute(request)).await else {
             return self.out_of_time(is_mutation);
         };
-        if response.errors.is_empty() {
-            parsed.has_been_validated();
-        }
         self.calls.count(&plan, &mut response);
         let metrics = &self.app.telemetry.metrics.graphql;
         self.calls
@@ -332,9 +318,9 @@ impl Api {
         let scope = self.scope(caller, resolution.notes(), &meter);
         let request = request.data(scope).data(stage);
         let schema = if cost >= WATCHED_FROM || resolution.is_looked_at_closely() {
-            &self.observed_teller
+            &self.observed
         } else {
-            &self.teller
+            &self.schema
         };
         let mut answers = schema.execute_stream(request);
         let limit = self.app.config.limits.operation;
@@ -382,7 +368,7 @@ impl Api {
     /// Refuses what exceeds a limit, and gives the operation its scope.
     fn admit(
         &self,
-        document: Document,
+        mut document: Document,
         caller: Caller,
         notes: &Arc<Notes>,
         meter: &Arc<Meter>,
@@ -390,6 +376,7 @@ impl Api {
         let price = self
             .check(&document)
             .map_err(|error| Box::new(error.into_response()))?;
+        self.validate(&mut document)?;
         let config = &self.app.config;
         let (executable, plan) = self.runs(&document);
         let mut request = document.request;
@@ -488,7 +475,7 @@ impl Api {
     fn model(&self) -> Result<&Model, ApiError> {
         let model = self.model.get_or_init(|| {
             // Nothing in it waits.
-            let answer = self.teller.execute(limits::WHOLE_SCHEMA).now_or_never()?;
+            let answer = self.schema.execute(limits::WHOLE_SCHEMA).now_or_never()?;
             Model::new(&answer.data)
         });
         model

@@ -3,7 +3,7 @@
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{Datelike as _, NaiveDate, Timelike as _, Utc};
+use chrono::{Datelike as _, NaiveDate, SubsecRound as _, Timelike as _, Utc};
 use uuid::Uuid;
 
 use super::error::ApiError;
@@ -22,9 +22,7 @@ pub struct DateTime(pub chrono::DateTime<Utc>);
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => Ok(Self(
-                chrono::DateTime::parse_from_rfc3339(text)?.with_timezone(&Utc),
-            )),
+            Value::String(text) => Self::read(text).ok_or_else(|| InputValueError::expected_type(value)),
             _ => Err(InputValueError::expected_type(value)),
         }
     }
@@ -35,6 +33,30 @@ impl ScalarType for DateTime {
 }
 
 impl DateTime {
+    /// Reads a time as RFC 3339 writes it (section 5.6), to microseconds. A leap second is none that a database could keep, and
+    /// a year has four digits: SQLite orders times as text.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (date, rest) = text.split_at_checked(10)?;
+        Date::read(date)?;
+        let (time, rest) = rest.split_at_checked(9)?;
+        let (seconds, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
+        let fraction = seconds.strip_prefix('.');
+        let is_fraction =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let is_written = (is_shaped(time, "T00:00:00") || is_shaped(time, "t00:00:00"))
+            && !time.ends_with("60")
+            && fraction.map_or(seconds.is_empty(), is_fraction)
+            && ["Z", "z", "+00:00", "-00:00"]
+                .iter()
+                .any(|shape| is_shaped(offset, shape));
+        if !is_written {
+            return None;
+        }
+        let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+        let time = time.with_timezone(&Utc).trunc_subsecs(6);
+        (0..=9_999).contains(&time.year()).then_some(Self(time))
+    }
+
     /// Writes it: a page has hundreds, each of which takes chrono longer than all else that is done with it.
     pub(super) fn append_to(&self, text: &mut Vec<u8>) {
         let (date, time) = (self.0.date_naive(), self.0.time());
@@ -62,10 +84,7 @@ pub struct Date(pub NaiveDate);
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            // Four digits exactly: longer years would not be ordered as text, as SQLite orders days.
-            Value::String(text) if text.len() == 10 && text.as_bytes()[0].is_ascii_digit() => {
-                Ok(Self(NaiveDate::parse_from_str(text, "%Y-%m-%d")?))
-            }
+            Value::String(text) => Self::read(text).ok_or_else(|| InputValueError::expected_type(value)),
             _ => Err(InputValueError::expected_type(value)),
         }
     }
@@ -76,10 +95,29 @@ impl ScalarType for Date {
 }
 
 impl Date {
+    /// Reads a day as ISO 8601 writes it: four digits, two and two.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        if !is_shaped(text, "0000-00-00") {
+            return None;
+        }
+        let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u32>().ok();
+        let year = i32::try_from(number(0..4)?).ok()?;
+        NaiveDate::from_ymd_opt(year, number(5..7)?, number(8..10)?).map(Self)
+    }
+
     /// Writes it.
     pub(super) fn append_to(self, text: &mut Vec<u8>) {
         append_date(text, self.0);
     }
+}
+
+/// Whether a text is like a pattern, in which `0` stands for any digit.
+fn is_shaped(text: &str, pattern: &str) -> bool {
+    let fits = |(byte, wanted): (u8, u8)| match wanted {
+        b'0' => byte.is_ascii_digit(),
+        wanted => byte == wanted,
+    };
+    text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(fits)
 }
 
 /// The text that is appended to an empty one.
@@ -181,6 +219,65 @@ mod tests {
         assert!(UserId::from_id(&id).is_err());
         for wrong in ["", "5", "cGxhbnQ6NQ", &id.as_str()[1..]] {
             assert!(PlantId::from_id(&ID(wrong.to_owned())).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn days_and_times_are_read_as_they_are_written() {
+        for day in ["2027-12-01", "2028-02-29", "0000-01-01", "9999-12-31"] {
+            let read = Date::read(day).map(|day| day.to_value());
+            assert_eq!(read, Some(Value::from(day)));
+        }
+        for wrong in [
+            "",
+            "2027-12- 1",
+            "2027-12-+1",
+            " 2027-12-1",
+            "2027-02-29",
+            "2027-13-01",
+            "2027-1-01",
+            "+999-01-01",
+            "-001-01-01",
+            "2027/12/01",
+            "20271201",
+            "2027-12-01T",
+            "\u{662}027-1-01",
+            "2027-12-01Z",
+        ] {
+            assert!(Date::read(wrong).is_none(), "{wrong}");
+        }
+        for (time, expected) in [
+            ("2027-12-01T09:30:00Z", "2027-12-01T09:30:00.000000Z"),
+            ("2027-12-01t09:30:00z", "2027-12-01T09:30:00.000000Z"),
+            ("2027-12-01T09:30:00.1234567Z", "2027-12-01T09:30:00.123456Z"),
+            ("2027-12-01T00:30:00.5+01:00", "2027-11-30T23:30:00.500000Z"),
+            ("2027-12-01T09:30:00-00:00", "2027-12-01T09:30:00.000000Z"),
+        ] {
+            let read = DateTime::read(time).map(|time| time.to_value());
+            assert_eq!(read, Some(Value::from(expected)), "{time}");
+        }
+        for wrong in [
+            "",
+            "2027-12-01",
+            "2027-12-01T09:30Z",
+            "2027-12-01 09:30:00Z",
+            "2027-12-01T09:30:60Z",
+            "2027-12-01T23:59:60Z",
+            "2027-12-01T24:00:00Z",
+            "2027-12-01T09:60:00Z",
+            "2027-12-01T09:30:00",
+            "2027-12-01T09:30:00.Z",
+            "2027-12-01T09:30:00,5Z",
+            "2027-12-01T09:30:00+0100",
+            "2027-12-01T09:30:00+1:00",
+            "2027-12-01T09:30:00+24:00",
+            "2027-12-01T09:30:00\u{2212}01:00",
+            "2027-12-01T09:30:00 Z",
+            "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "12027-12-01T09:30:00Z",
+        ] {
+            assert!(DateTime::read(wrong).is_none(), "{wrong}");
         }
     }
 

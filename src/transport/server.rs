@@ -21,6 +21,7 @@ use super::{graphiql, health, http, observed, origin};
 use crate::app::App;
 use crate::config::{Config, Environment};
 use crate::graphql::Api;
+use crate::graphql::specification::SchemaError;
 use crate::telemetry::metrics::{most_files, open_files};
 use crate::{jobs, live};
 
@@ -49,7 +50,7 @@ pub enum ServeError {
     },
     /// The schema's own text could not be read back.
     #[error("the GraphQL schema cannot be measured: {0}")]
-    Schema(#[from] async_graphql::parser::Error),
+    Schema(#[from] SchemaError),
     /// Accepting connections failed.
     #[error("serving failed: {0}")]
     Serve(#[from] io::Error),

@@ -130,7 +130,7 @@ async fn a_caretaker_who_withdraws_is_told_so_and_nothing_after_it() {
     assert_eq!(socket.replay().await.0.len(), 3);
     story.does(&story.caretaker, "withdrawFromCare").await;
     comment(&story, "Who comes now?").await;
-    let ended = json!({ "__typename": "StreamEnded", "reason": "ACCESS_LOST" });
+    let ended = json!({ "__typename": "StreamEnded", "endReason": "ACCESS_LOST" });
     let told = socket.told().await;
     assert_eq!(told["event"]["__typename"], "CaretakerWithdrew");
     assert_eq!(socket.told().await, ended);

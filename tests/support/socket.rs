@@ -96,7 +96,7 @@ impl Socket {
             ... on CareEventDelivered { cursor event { __typename id seq actor { displayName }
                 ... on CareRecorded { taskKind amountMl note } ... on CommentAdded { comment { body } } } }
             ... on StreamCaughtUp { cursor } ... on StreamPosition { cursor }
-            ... on StreamGap { from to reason } ... on StreamEnded { reason } } }";
+            ... on StreamGap { from to reason } ... on StreamEnded { endReason: reason } } }";
         self.subscribe(id, query, json!({ "id": request, "after": after }))
             .await;
     }
@@ -108,7 +108,7 @@ impl Socket {
             ... on FeedEventDelivered { cursor level event { __typename id seq actor { displayName } } }
             ... on FeedReadMoved { unread }
             ... on StreamCaughtUp { cursor } ... on StreamPosition { cursor }
-            ... on StreamGap { from to reason } ... on StreamEnded { reason } } }";
+            ... on StreamGap { from to reason } ... on StreamEnded { endReason: reason } } }";
         self.subscribe("1", query, json!({ "after": after, "minLevel": min_level }))
             .await;
     }

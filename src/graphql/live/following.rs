@@ -113,13 +113,14 @@ impl Api {
     async fn open_as(
         &self,
         (operation, meter): (&Operation, &Arc<Meter>),
-        document: Document,
+        mut document: Document,
         caller: Caller,
         (mailbox, number): (&Arc<Mailbox>, u32),
         last_event_id: Option<&str>,
     ) -> Result<Box<Following>, Box<Response>> {
         let refused = |error: ApiError| Box::new(error.into_response());
         let cost = self.check(&document).map_err(refused)?.cost;
+        self.validate(&mut document)?;
         let prepared = self.groups.operations.of(&document, &self.calls);
         let prepared = prepared.map_err(refused)?;
         let written = self.kept_for_discretion(&document);

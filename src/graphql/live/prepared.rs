@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_graphql::parser::types::{
-    Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet,
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet,
 };
 use async_graphql::{Name, Positioned, Request, Variables};
 use async_graphql_value::Value;
@@ -86,49 +86,45 @@ impl Prepared {
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// The one field of a subscription (specification, section 5.2.4), with the conditions of the fragments
-/// that it was found in.
+/// The one field of a subscription (specification, section 5.2.4), with all that is selected on it: what selects it again adds
+/// to that. The document has been found valid, so that no condition is on the way to it.
 fn only_field(set: &SelectionSet, fragments: &Fragments) -> Result<Positioned<Field>, ApiError> {
     let mut fields = Vec::new();
-    collect(set, fragments, &[], &mut HashSet::new(), &mut fields);
-    match <[_; 1]>::try_from(fields) {
-        Ok([field]) => Ok(field),
-        Err(_) => Err(ApiError::BadRequest(
-            "A subscription selects exactly one field.".to_owned(),
-        )),
+    collect(set, fragments, &mut HashSet::new(), &mut fields);
+    let mut fields = fields.into_iter();
+    let several = || ApiError::BadRequest("A subscription selects exactly one field.".to_owned());
+    let mut only = fields.next().ok_or_else(several)?.clone();
+    for field in fields {
+        if field.node.response_key().node != only.node.response_key().node {
+            return Err(several());
+        }
+        let again = field.node.selection_set.node.items.iter().cloned();
+        only.node.selection_set.node.items.extend(again);
     }
+    Ok(only)
 }
 
 fn collect<'d>(
     set: &'d SelectionSet,
     fragments: &'d Fragments,
-    conditions: &[Positioned<Directive>],
     seen: &mut HashSet<&'d Name>,
-    fields: &mut Vec<Positioned<Field>>,
+    fields: &mut Vec<&'d Positioned<Field>>,
 ) {
     for item in &set.items {
-        let (own, inner) = match &item.node {
+        let inner = match &item.node {
             Selection::Field(field) => {
-                let mut field = field.clone();
-                field.node.directives.extend_from_slice(conditions);
                 fields.push(field);
                 continue;
             }
-            Selection::InlineFragment(fragment) => {
-                (&fragment.node.directives, Some(&fragment.node.selection_set.node))
-            }
+            Selection::InlineFragment(fragment) => Some(&fragment.node.selection_set.node),
             Selection::FragmentSpread(spread) => {
                 let name = &spread.node.fragment_name.node;
                 let fragment = fragments.get(name).filter(|_| seen.insert(name));
-                (
-                    &spread.node.directives,
-                    fragment.map(|fragment| &fragment.node.selection_set.node),
-                )
+                fragment.map(|fragment| &fragment.node.selection_set.node)
             }
         };
         if let Some(inner) = inner {
-            let conditions: Vec<_> = conditions.iter().chain(own).cloned().collect();
-            collect(inner, fragments, &conditions, seen, fields);
+            collect(inner, fragments, seen, fields);
         }
     }
 }
@@ -209,7 +205,7 @@ mod tests {
                 true,
             ),
             (
-                "subscription { ... @include(if: true) { myFeed { __typename } } }",
+                "subscription { ... { myFeed { __typename } } myFeed { __typename } }",
                 true,
             ),
             (
@@ -225,17 +221,12 @@ mod tests {
 
     #[test]
     fn what_was_moved_out_of_a_fragment_leaves_no_unused_one() {
-        let query = "subscription($yes: Boolean!) { ...root @include(if: $yes) }
+        let query = "subscription { ...root }
             fragment root on Subscription { myFeed { ...message } }
             fragment message on FeedMessage { __typename }";
         let prepared = prepared(query).unwrap();
         let names: Vec<_> = prepared.executable.fragments.keys().map(Name::as_str).collect();
         assert_eq!(names, ["message"]);
-        let (_, operation) = prepared.executable.operations.iter().next().unwrap();
-        match &operation.node.selection_set.node.items[0].node {
-            Selection::Field(field) => assert_eq!(field.node.directives.len(), 1),
-            other => panic!("{other:?}"),
-        }
     }
 
     #[test]

@@ -1,0 +1,233 @@
+//! Whether a document is valid: by apollo-compiler, and by what it leaves to others.
+
+use std::collections::HashSet;
+
+use apollo_compiler::ast::{Argument, Type, Value as Literal};
+use apollo_compiler::executable::{DirectiveList, Operation, Selection, SelectionSet};
+use apollo_compiler::parser::{LineColumn, SourceSpan};
+use apollo_compiler::schema::{ExtendedType, InputValueDefinition};
+use apollo_compiler::validation::{DiagnosticList, Valid};
+use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
+use async_graphql::{Pos, ServerError};
+
+use super::{Specification, scalars, suggestions};
+
+/// What a document is called where its author is told of it.
+const PATH: &str = "document.graphql";
+/// What the validator says of a subscription that selects one field twice, which is one field (section 5.2.4.1).
+const ONE_ROOT_FIELD: &str = "can only have one root field";
+/// Errors that are told of one document: whoever has so many has to begin with the first.
+const MOST_ERRORS: usize = 20;
+
+/// Reads a document: what is wrong with it, or what is valid.
+pub(super) fn read(
+    specification: &Specification,
+    text: &str,
+) -> Result<Valid<ExecutableDocument>, Vec<ServerError>> {
+    let schema = &specification.schema;
+    let document = match ExecutableDocument::parse_and_validate(schema, text, PATH) {
+        Ok(document) => document,
+        Err(failed) => {
+            let errors = specification.told(&failed.errors);
+            if !errors.is_empty() {
+                return Err(errors);
+            }
+            // Nothing but what is looked at below.
+            Valid::assume_valid(failed.partial)
+        }
+    };
+    let mut check = Check {
+        schema,
+        document: &document,
+        nulls: Vec::new(),
+        seen: HashSet::new(),
+        errors: Vec::new(),
+    };
+    for operation in document.operations.iter() {
+        check.operation(operation);
+    }
+    let errors = check.errors;
+    if errors.is_empty() {
+        Ok(document)
+    } else {
+        Err(errors)
+    }
+}
+
+impl Specification {
+    fn told(&self, errors: &DiagnosticList) -> Vec<ServerError> {
+        let each = errors.iter().filter_map(|diagnostic| {
+            let mut message = quoted(diagnostic.error.to_string());
+            if message.ends_with(ONE_ROOT_FIELD) {
+                return None;
+            }
+            if self.suggests {
+                message.extend(suggestions::of(&self.schema, &message));
+            }
+            let start = diagnostic.line_column_range().map(|range| range.start);
+            Some(error(&message, start))
+        });
+        each.take(MOST_ERRORS).collect()
+    }
+}
+
+/// A message of the library in which every name is quoted: one is not, by which a schema could be read out of wrong documents
+/// where it may not be asked for.
+fn quoted(message: String) -> String {
+    let found = message
+        .strip_prefix("expected value of type ")
+        .and_then(|rest| rest.split_once(','));
+    match found {
+        Some((of_type, rest)) => format!("expected value of type `{of_type}`,{rest}"),
+        None => message,
+    }
+}
+
+/// An error as it is told: one line, in which names are quoted as graphql-js quotes them.
+fn error(message: &str, at: Option<LineColumn>) -> ServerError {
+    let message = message.replace('`', "\"").replace('\n', " ");
+    ServerError::new(
+        message,
+        at.map(|at| Pos {
+            line: at.line,
+            column: at.column,
+        }),
+    )
+}
+
+/// What the validator leaves to others: it takes everything for scalars of ours, a field of an input twice, and no field of a
+/// subscription twice.
+struct Check<'d> {
+    schema: &'d Schema,
+    document: &'d ExecutableDocument,
+    /// The variables of an operation that are null by default: as good as none where there must not be null (section 5.8.5).
+    nulls: Vec<&'d Name>,
+    /// The fragments that were looked at for it.
+    seen: HashSet<&'d Name>,
+    errors: Vec<ServerError>,
+}
+
+impl<'d> Check<'d> {
+    fn operation(&mut self, operation: &'d Operation) {
+        self.seen.clear();
+        self.nulls.clear();
+        for variable in &operation.variables {
+            if let Some(default) = &variable.default_value {
+                self.value(&variable.ty, false, default);
+                self.nulls.extend(default.is_null().then_some(&variable.name));
+            }
+        }
+        self.selections(&operation.selection_set);
+        if operation.is_subscription() {
+            self.root(operation);
+        }
+    }
+
+    /// Whether all that is selected at the root of a subscription is one field.
+    fn root(&mut self, operation: &Operation) {
+        let mut fields = operation.root_fields(self.document);
+        let first = fields.next().map(|field| field.response_key());
+        if let Some(another) = fields.find(|field| Some(field.response_key()) != first) {
+            let name = operation
+                .name
+                .as_ref()
+                .map(|name| format!(" `{name}`"))
+                .unwrap_or_default();
+            self.fail(
+                &format!("subscription{name} {ONE_ROOT_FIELD}"),
+                another.location(),
+            );
+        }
+    }
+
+    fn selections(&mut self, set: &'d SelectionSet) {
+        for selection in &set.selections {
+            self.directives(selection.directives());
+            match selection {
+                Selection::Field(field) => {
+                    self.arguments(&field.arguments, &field.definition.arguments);
+                    self.selections(&field.selection_set);
+                }
+                Selection::InlineFragment(fragment) => self.selections(&fragment.selection_set),
+                Selection::FragmentSpread(spread) => {
+                    let fragment = self.document.fragments.get(&spread.fragment_name);
+                    if let Some(fragment) = fragment.filter(|fragment| self.seen.insert(&fragment.name)) {
+                        self.selections(&fragment.selection_set);
+                    }
+                }
+            }
+        }
+    }
+
+    fn directives(&mut self, directives: &DirectiveList) {
+        for directive in directives {
+            if let Some(definition) = self.schema.directive_definitions.get(&directive.name) {
+                self.arguments(&directive.arguments, &definition.arguments);
+            }
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[Node<Argument>], definitions: &[Node<InputValueDefinition>]) {
+        for argument in arguments {
+            let defined = definitions.iter().find(|defined| defined.name == argument.name);
+            if let Some(defined) = defined {
+                self.value(&defined.ty, defined.default_value.is_some(), &argument.value);
+            }
+        }
+    }
+
+    /// What is written where there is a type, and a default or none.
+    fn value(&mut self, of_type: &Type, has_default: bool, value: &Node<Literal>) {
+        match &**value {
+            Literal::Variable(name)
+                if of_type.is_non_null() && !has_default && self.nulls.contains(&name) =>
+            {
+                self.fail(
+                    &format!("variable `${name}` is null by default, and cannot be used here"),
+                    value.location(),
+                );
+            }
+            // A variable is looked at when its value is known, and whether there may be a null was asked before.
+            Literal::Variable(_) | Literal::Null => {}
+            Literal::List(values) if of_type.is_list() => {
+                for value in values {
+                    self.value(of_type.item_type(), false, value);
+                }
+            }
+            literal => {
+                let name = of_type.inner_named_type();
+                let Some(definition) = self.schema.types.get(name) else {
+                    return;
+                };
+                match (definition, literal) {
+                    (ExtendedType::InputObject(object), Literal::Object(fields)) => {
+                        for (number, (name, value)) in fields.iter().enumerate() {
+                            if fields[..number].iter().any(|(before, _)| before == name) {
+                                self.fail(
+                                    &format!("there can be only one input field `{name}`"),
+                                    value.location(),
+                                );
+                            }
+                            if let Some(field) = object.fields.get(name) {
+                                self.value(&field.ty, field.default_value.is_some(), value);
+                            }
+                        }
+                    }
+                    (scalar, literal) if scalars::is_own(scalar) && !scalars::is_literal(name, literal) => {
+                        self.fail(&format!("expected value of type `{name}`"), value.location());
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, message: &str, at: Option<SourceSpan>) {
+        let at = at.and_then(|at| at.line_column(&self.document.sources));
+        let error = error(message, at);
+        // A fragment that several operations use says it once.
+        if self.errors.len() < MOST_ERRORS && !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
+    }
+}
