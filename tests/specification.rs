@@ -46,6 +46,17 @@ async fn a_document_is_valid_or_not_as_the_specification_has_it() {
             json!({}),
             false,
         ),
+        (
+            "query($km: Int) { openCareRequests(near: { cell: \"u09tvt\", radiusKm: $km }) { totalCount } }",
+            json!({ "km": 1 }),
+            false,
+        ),
+        (
+            "mutation($id: ID) { createCareRequest(input: { plantIds: [$id], title: \"a\", mode: AT_OWNER,
+                timezone: \"UTC\", startsOn: \"2099-01-01\", endsOn: \"2099-01-01\" }) { userErrors { code } } }",
+            json!({ "id": "a" }),
+            false,
+        ),
         ("query($used: Int) { viewer { id } }", json!({}), false),
         // Scalars of ours, wherever they are written.
         (

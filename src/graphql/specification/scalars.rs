@@ -7,8 +7,8 @@ use async_graphql_value::ConstValue;
 
 use crate::graphql::scalars::{Date, DateTime};
 
-/// Whether a text is one of a scalar of ours; nothing if there is no such scalar. A test sees to it that all of the schema's
-/// are known here.
+/// Whether a text is one of a scalar of ours; nothing if there is no such scalar. No server starts whose schema has one that
+/// is not known here.
 pub(super) fn reads(scalar: &str, text: &str) -> Option<bool> {
     match scalar {
         "Date" => Some(Date::read(text).is_some()),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use apollo_compiler::ast::{Argument, Type, Value as Literal};
+use apollo_compiler::ast::{Argument, Type, Value as Literal, VariableDefinition};
 use apollo_compiler::executable::{DirectiveList, Operation, Selection, SelectionSet};
 use apollo_compiler::parser::{LineColumn, SourceSpan};
 use apollo_compiler::schema::{ExtendedType, InputValueDefinition};
@@ -39,7 +39,7 @@ pub(super) fn read(
     let mut check = Check {
         schema,
         document: &document,
-        nulls: Vec::new(),
+        variables: &[],
         seen: HashSet::new(),
         errors: Vec::new(),
     };
@@ -95,13 +95,13 @@ fn error(message: &str, at: Option<LineColumn>) -> ServerError {
     )
 }
 
-/// What the validator leaves to others: it takes everything for scalars of ours, a field of an input twice, and no field of a
-/// subscription twice.
+/// What the validator leaves to others: it takes everything for scalars of ours, a field of an input twice, variables within
+/// values by their names' types alone, null as a default for what must not be null, and no field of a subscription twice.
 struct Check<'d> {
     schema: &'d Schema,
     document: &'d ExecutableDocument,
-    /// The variables of an operation that are null by default: as good as none where there must not be null (section 5.8.5).
-    nulls: Vec<&'d Name>,
+    /// The variables of an operation.
+    variables: &'d [Node<VariableDefinition>],
     /// The fragments that were looked at for it.
     seen: HashSet<&'d Name>,
     errors: Vec<ServerError>,
@@ -110,11 +110,10 @@ struct Check<'d> {
 impl<'d> Check<'d> {
     fn operation(&mut self, operation: &'d Operation) {
         self.seen.clear();
-        self.nulls.clear();
+        self.variables = &operation.variables;
         for variable in &operation.variables {
             if let Some(default) = &variable.default_value {
                 self.value(&variable.ty, false, default);
-                self.nulls.extend(default.is_null().then_some(&variable.name));
             }
         }
         self.selections(&operation.selection_set);
@@ -179,16 +178,15 @@ impl<'d> Check<'d> {
     /// What is written where there is a type, and a default or none.
     fn value(&mut self, of_type: &Type, has_default: bool, value: &Node<Literal>) {
         match &**value {
-            Literal::Variable(name)
-                if of_type.is_non_null() && !has_default && self.nulls.contains(&name) =>
-            {
-                self.fail(
-                    &format!("variable `${name}` is null by default, and cannot be used here"),
-                    value.location(),
-                );
+            Literal::Variable(name) => {
+                let defined = self.variables.iter().find(|variable| variable.name == *name);
+                if defined.is_some_and(|variable| !is_allowed(variable, of_type, has_default)) {
+                    let message = format!("variable `${name}` cannot be used where `{of_type}` is expected");
+                    self.fail(&message, value.location());
+                }
             }
-            // A variable is looked at when its value is known, and whether there may be a null was asked before.
-            Literal::Variable(_) | Literal::Null => {}
+            // Whether there may be a null was asked before.
+            Literal::Null => {}
             Literal::List(values) if of_type.is_list() => {
                 for value in values {
                     self.value(of_type.item_type(), false, value);
@@ -230,4 +228,16 @@ impl<'d> Check<'d> {
             self.errors.push(error);
         }
     }
+}
+
+/// Whether a variable may be used in a place of this type, which has a default or none (section 5.8.5).
+fn is_allowed(variable: &VariableDefinition, of_type: &Type, has_default: bool) -> bool {
+    if of_type.is_non_null() && !variable.ty.is_non_null() {
+        let is_given = variable
+            .default_value
+            .as_ref()
+            .is_some_and(|default| !default.is_null());
+        return (is_given || has_default) && variable.ty.is_assignable_to(&of_type.clone().nullable());
+    }
+    variable.ty.is_assignable_to(of_type)
 }
