@@ -128,9 +128,7 @@ impl Api {
             }
         }
     }
-}
 
-impl Api {
     /// Refuses a document that is not valid, and gives its variables their values.
     pub(super) fn validate(&self, document: &mut Document) -> Result<(), Box<Response>> {
         let refused = |errors, document: &Document| {

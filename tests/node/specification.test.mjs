@@ -11,7 +11,7 @@ import { getVariableValues } from 'graphql/execution/values.js';
 import { Documents } from './documents.mjs';
 import { REPOSITORY, startServer } from './server.mjs';
 
-/** How many documents, from which seed on: `make prove` asks for more. */
+/** How many documents, from which seed on; a hundred times as many with PROVE=1. */
 const COUNT = Number(process.env.PROVE ? 500_000 : 5_000);
 const SEED = Number(process.env.SEED ?? 1);
 /** Documents that are asked for at the same time. */
