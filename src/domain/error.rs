@@ -44,6 +44,19 @@ pub struct Exceeded {
     pub maximum: usize,
 }
 
+impl Exceeded {
+    /// The first limit that is exceeded, of these with their values and maxima.
+    pub fn first(limits: impl IntoIterator<Item = (&'static str, usize, usize)>) -> Option<Self> {
+        let mut limits = limits.into_iter();
+        let exceeded = limits.find(|(_, value, maximum)| value > maximum);
+        exceeded.map(|(limit, value, maximum)| Self {
+            limit,
+            value,
+            maximum,
+        })
+    }
+}
+
 /// One reason, and the input field it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

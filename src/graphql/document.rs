@@ -5,17 +5,16 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
-};
-use async_graphql::{Name, Request, Response, ServerError};
+use apollo_compiler::Name;
+use apollo_compiler::ast::{OperationDefinition, OperationType};
+use async_graphql::{Request, Response};
 use async_graphql_value::ConstValue;
 use tokio::time::Instant;
 
-use super::discreet::discreet;
 use super::error::{ApiError, outcome, with_codes};
-use super::known::{Parsed, only};
+use super::known::Parsed;
+use super::limits::written;
+use super::specification::parse;
 use super::{Api, lexical};
 use crate::config::{Config, Environment};
 
@@ -35,58 +34,40 @@ pub struct Document {
 impl Document {
     /// The operation that would run; none if the request does not say which.
     pub fn operation(&self) -> Option<&OperationDefinition> {
-        self.operation_in(&self.parsed)
-    }
-
-    /// The same operation in the document as it is run.
-    pub(super) fn operation_in<'d>(
-        &self,
-        document: &'d ExecutableDocument,
-    ) -> Option<&'d OperationDefinition> {
-        match (&document.operations, self.request.operation_name.as_deref()) {
-            (_, None) => only(document),
-            (DocumentOperations::Multiple(operations), Some(name)) => {
-                operations.get(name).map(|operation| &operation.node)
-            }
-            (DocumentOperations::Single(_), Some(_)) => None,
-        }
+        self.parsed.operation(self.request.operation_name.as_deref())
     }
 
     /// The name of the operation that would run, as the client has called it.
     pub fn operation_name(&self) -> Option<&str> {
-        match (&self.parsed.operations, self.request.operation_name.as_deref()) {
-            (_, Some(name)) => Some(name),
-            (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-                operations.keys().next().map(Name::as_str)
-            }
-            _ => None,
-        }
+        let own = || self.operation()?.name.as_ref().map(Name::as_str);
+        self.request.operation_name.as_deref().or_else(own)
     }
 
     /// Whether a mutation would run.
     pub fn is_mutation(&self) -> bool {
-        self.operation()
-            .is_some_and(|operation| operation.ty == OperationType::Mutation)
+        self.would_run(OperationType::Mutation)
     }
 
     /// Whether a subscription would run.
     pub fn is_subscription(&self) -> bool {
+        self.would_run(OperationType::Subscription)
+    }
+
+    fn would_run(&self, kind: OperationType) -> bool {
         self.operation()
-            .is_some_and(|operation| operation.ty == OperationType::Subscription)
+            .is_some_and(|operation| operation.operation_type == kind)
     }
 
     /// Whether there is a mutation in it.
     pub fn has_mutations(&self) -> bool {
-        let mut operations = self.parsed.operations.iter();
-        operations.any(|(_, operation)| operation.node.ty == OperationType::Mutation)
+        let mut operations = self.parsed.operations();
+        operations.any(|operation| operation.operation_type == OperationType::Mutation)
     }
 
     /// Whether there are queries in it and nothing else.
     pub fn has_only_queries(&self) -> bool {
-        self.parsed
-            .operations
-            .iter()
-            .all(|(_, operation)| operation.node.ty == OperationType::Query)
+        let mut operations = self.parsed.operations();
+        operations.all(|operation| operation.operation_type == OperationType::Query)
     }
 }
 
@@ -112,41 +93,17 @@ impl Api {
         }
         lexical::check(&request.query, &config.limits)
             .map_err(|exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response()))?;
-        match parse_query(&request.query) {
-            Ok(parsed) => {
-                let parsed = Arc::new(Parsed::new(parsed));
-                self.known.keep(&request.query, Arc::clone(&parsed));
-                Ok(Document {
-                    request,
-                    parsed,
-                    parsed_in: began.elapsed(),
-                })
-            }
-            Err(error) => {
-                let errors = vec![ServerError::from(error)];
-                Err(Box::new(with_codes(Response::from_errors(errors))))
-            }
-        }
-    }
-
-    /// Refuses a document that is not valid, and gives its variables their values.
-    pub(super) fn validate(&self, document: &mut Document) -> Result<(), Box<Response>> {
-        let refused = |errors, document: &Document| {
-            let written = self.kept_for_discretion(document);
-            let refusal = discreet(Response::from_errors(errors), written.as_deref());
-            Box::new(with_codes(refusal))
-        };
-        let parsed = Arc::clone(&document.parsed);
-        let validated = parsed
-            .validated(|| self.specification.read(&document.request.query))
-            .map_err(|errors| refused(errors, document))?;
-        let sent = std::mem::take(&mut document.request.variables);
-        let name = document.request.operation_name.as_deref();
-        document.request.variables = self
-            .specification
-            .coerce(validated, name, sent)
-            .map_err(|errors| refused(errors, document))?;
-        Ok(())
+        let parsed = parse(&request.query)
+            .map_err(|error| Box::new(with_codes(Response::from_errors(vec![error]))))?;
+        let parsed = Arc::new(Parsed::new(parsed));
+        written::check(&parsed, &config.limits)
+            .map_err(|exceeded| Box::new(ApiError::LimitExceeded(exceeded).into_response()))?;
+        self.known.keep(&request.query, Arc::clone(&parsed));
+        Ok(Document {
+            request,
+            parsed,
+            parsed_in: began.elapsed(),
+        })
     }
 }
 

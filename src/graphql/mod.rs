@@ -27,7 +27,9 @@ pub mod offer;
 pub mod outcome;
 pub mod page;
 pub mod plant;
+mod price;
 pub mod request;
+pub mod runnable;
 pub mod scalars;
 pub mod scope;
 pub mod service_limits;
@@ -42,12 +44,12 @@ pub mod user;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use async_graphql::futures_util::{FutureExt as _, StreamExt as _};
+use async_graphql::futures_util::StreamExt as _;
 use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::parser::types::OperationType;
 use async_graphql::{
     IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema,
-    SchemaBuilder, ValidationMode, value,
+    SchemaBuilder, ValidationMode,
 };
 use async_graphql_value::ConstValue;
 
@@ -55,16 +57,15 @@ use self::batches::with_batches;
 use self::busy::Busy;
 use self::discreet::discreet;
 use self::document::Document;
-use self::error::{ApiError, Exceeded, is_ours, outcome, with_codes};
-use self::known::{Known, only};
-use self::limits::{Costs, Model, is_sized};
+use self::error::{ApiError, is_ours, outcome, with_codes};
+use self::known::Known;
+use self::limits::{Costs, Model};
 use self::live::{Groups, OnBoard, ToTell};
 use self::meter::{Meter, WATCHED_FROM, Watched};
 use self::scope::{Caller, Scope, Session};
-use self::specification::{SchemaError, Specification};
+use self::specification::{SchemaError, Specification, kind};
 use crate::app::App;
 use crate::auth::Bearer;
-use crate::config::Limits;
 use crate::telemetry::calls::{Calls, Plan};
 use crate::telemetry::operation::{Notes, Operation, Outcome};
 use crate::telemetry::resolvers::Resolvers;
@@ -245,7 +246,7 @@ impl Api {
     fn begin(&self, document: &Document, caller: &Caller) -> Operation {
         let kind = document
             .operation()
-            .map_or(OperationType::Query, |operation| operation.ty);
+            .map_or(OperationType::Query, |operation| kind(operation.operation_type));
         let member = caller.viewer.member().map(|member| member.id);
         let telemetry = &self.app.telemetry;
         telemetry.operation(kind, document.operation_name(), member, document.parsed_in)
@@ -331,7 +332,7 @@ impl Api {
             Err(_) => Some(self.out_of_time(false)),
         };
         let answer = answer.map(|mut answer| {
-            self.calls.count(&prepared.plan, &mut answer);
+            self.calls.count(prepared.plan(), &mut answer);
             self.busy.note_response(&answer);
             with_codes(meter.bounded(answer, false))
         });
@@ -365,7 +366,7 @@ impl Api {
         Arc::new(Meter::new(&self.app.config.limits))
     }
 
-    /// Refuses what exceeds a limit, and gives the operation its scope.
+    /// Refuses what is not valid or exceeds a limit, and gives the operation its scope.
     fn admit(
         &self,
         mut document: Document,
@@ -373,135 +374,20 @@ impl Api {
         notes: &Arc<Notes>,
         meter: &Arc<Meter>,
     ) -> Result<Admitted, Box<Response>> {
-        let price = self
-            .check(&document)
-            .map_err(|error| Box::new(error.into_response()))?;
-        self.validate(&mut document)?;
+        let (runnable, price) = self.ready(&mut document)?;
         let config = &self.app.config;
-        let (executable, plan) = self.runs(&document);
         let mut request = document.request;
         let asked = request.extensions.get("cost") == Some(&ConstValue::Boolean(true));
-        request.set_parsed_query(executable);
+        request.operation_name = None;
+        request.set_parsed_query(runnable.executable());
         if !config.introspection {
             request.introspection_mode = IntrospectionMode::Disabled;
         }
         Ok(Admitted {
             request: request.data(self.scope(caller, notes, meter)),
-            plan,
+            plan: Arc::clone(&runnable.plan),
             cost: asked.then(|| price.told(&config.limits)),
             is_large: price.cost + price.introspection >= WATCHED_FROM,
-        })
-    }
-
-    /// A document as it is run, and what it will have called, as far as that is counted.
-    fn runs(&self, document: &Document) -> (ExecutableDocument, Arc<Plan>) {
-        let parsed = &document.parsed;
-        if !self.app.telemetry.is_on {
-            return (ExecutableDocument::clone(parsed), Arc::default());
-        }
-        let make = || {
-            let mut executable = ExecutableDocument::clone(parsed);
-            self.calls.ask_for_types(&mut executable);
-            let runs = only(&executable).or_else(|| document.operation_in(&executable));
-            let plan = runs.map_or_else(Plan::default, |operation| self.calls.plan(&executable, operation));
-            (executable, Arc::new(plan))
-        };
-        match only(parsed) {
-            Some(_) => parsed.runs.get_or_init(make).clone(),
-            None => make(),
-        }
-    }
-
-    /// Refuses what exceeds a limit, and says what the operation costs.
-    fn check(&self, document: &Document) -> Result<Price, ApiError> {
-        let parsed = &document.parsed;
-        let variables = &document.request.variables;
-        // Of one operation it is always the same, unless something that is sent has a size.
-        match only(parsed) {
-            Some(operation) if !is_sized(variables) => {
-                if let Some(price) = parsed.price.get() {
-                    return Ok(*price);
-                }
-                let price = self.measure(document, operation)?;
-                Ok(*parsed.price.get_or_init(|| price))
-            }
-            _ => {
-                let mut price = Price::default();
-                // All operations have to be within the limits: whichever runs, all of them are validated.
-                for (_, operation) in parsed.operations.iter() {
-                    let measured = self.measure(document, &operation.node)?;
-                    let mut runs = document.operation().into_iter();
-                    if runs.any(|runs| std::ptr::eq(runs, &raw const operation.node)) {
-                        price = measured;
-                    }
-                }
-                Ok(price)
-            }
-        }
-    }
-
-    fn measure(&self, document: &Document, operation: &OperationDefinition) -> Result<Price, ApiError> {
-        let config = &self.app.config;
-        let limits = &config.limits;
-        let variables = &document.request.variables;
-        let measured = self.costs.measure(&document.parsed, operation, variables, limits);
-        if let Some(exceeded) = measured.exceeded(limits) {
-            return Err(ApiError::LimitExceeded(exceeded));
-        }
-        let mut introspection = 0;
-        if measured.introspects() {
-            if !config.introspection {
-                let message = "The schema cannot be asked for here: introspection is switched off.";
-                return Err(ApiError::BadRequest(message.to_owned()));
-            }
-            let maximum = limits.introspection_cost;
-            let fragments = &document.parsed.fragments;
-            introspection = self.model()?.cost(fragments, operation, variables, maximum);
-            if introspection > maximum {
-                return Err(ApiError::LimitExceeded(Exceeded {
-                    limit: "INTROSPECTION_COST",
-                    value: introspection,
-                    maximum,
-                }));
-            }
-        }
-        Ok(Price {
-            cost: measured.cost(),
-            introspection,
-        })
-    }
-
-    /// The schema as introspection tells of it.
-    fn model(&self) -> Result<&Model, ApiError> {
-        let model = self.model.get_or_init(|| {
-            // Nothing in it waits.
-            let answer = self.schema.execute(limits::WHOLE_SCHEMA).now_or_never()?;
-            Model::new(&answer.data)
-        });
-        model
-            .as_ref()
-            .ok_or_else(|| ApiError::internal(&"the schema cannot be asked for"))
-    }
-}
-
-/// What an operation within the limits costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Price {
-    cost: usize,
-    introspection: usize,
-}
-
-impl Price {
-    /// As clients are told.
-    fn told(self, limits: &Limits) -> ConstValue {
-        let (requested, maximum) = (self.cost, limits.cost);
-        if self.introspection == 0 {
-            return value!({ "requested": requested, "maximum": maximum });
-        }
-        value!({
-            "requested": requested,
-            "maximum": maximum,
-            "introspection": { "requested": (self.introspection), "maximum": (limits.introspection_cost) },
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The turns that operations take.
 
+use apollo_compiler::ast::{OperationType, Selection};
 use async_graphql::Response;
-use async_graphql::parser::types::{OperationType, Selection};
 
 use super::Api;
 use super::document::Document;
@@ -59,10 +59,10 @@ impl Api {
         caller: &Caller,
     ) -> Result<Option<Turn>, ApiError> {
         let writes = document.operation().is_some_and(|operation| {
-            let mut selections = operation.selection_set.node.items.iter();
-            operation.ty == OperationType::Mutation
-                && selections.any(|selection| match &selection.node {
-                    Selection::Field(field) => !HASHING.contains(&field.node.name.node.as_str()),
+            let mut selections = operation.selection_set.iter();
+            operation.operation_type == OperationType::Mutation
+                && selections.any(|selection| match selection {
+                    Selection::Field(field) => !HASHING.contains(&field.name.as_str()),
                     _ => true,
                 })
         });

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_graphql::parser::types::{
-    BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
-    SelectionSet, ServiceDocument, TypeKind, TypeSystemDefinition,
+    BaseType, Field, InlineFragment, OperationDefinition, OperationType, Selection, SelectionSet,
+    ServiceDocument, TypeKind, TypeSystemDefinition,
 };
 use async_graphql::{Name, Pos, Positioned};
 
@@ -81,8 +81,6 @@ enum Item {
     On(Option<usize>, Vec<Item>),
 }
 
-type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
-
 impl Calls {
     /// Reads a schema, and finds the metrics of all its fields.
     pub fn of_schema(schema: &ServiceDocument, metrics: &Metrics) -> Self {
@@ -150,24 +148,11 @@ impl Calls {
         self.types[*self.by_name.get(of_type)?].fields.get(field)
     }
 
-    /// Has the types of all that may be of several be told, if the client does not ask for them.
-    pub fn ask_for_types(&self, document: &mut ExecutableDocument) {
-        let operations = match &mut document.operations {
-            async_graphql::parser::types::DocumentOperations::Single(operation) => vec![operation],
-            async_graphql::parser::types::DocumentOperations::Multiple(operations) => {
-                operations.values_mut().collect()
-            }
-        };
-        for operation in operations {
-            let root = self.by_name.get(root_name(operation.node.ty)).copied();
-            self.ask_in(&mut operation.node.selection_set.node, root);
-        }
-        for fragment in document.fragments.values_mut() {
-            let on = self
-                .by_name
-                .get(fragment.node.type_condition.node.on.node.as_str());
-            self.ask_in(&mut fragment.node.selection_set.node, on.copied());
-        }
+    /// Has the types of all that may be of several be told, if the client does not ask for them; of an operation in its
+    /// canonical form.
+    pub fn ask_for_types(&self, operation: &mut OperationDefinition) {
+        let root = self.by_name.get(root_name(operation.ty)).copied();
+        self.ask_in(&mut operation.selection_set.node, root);
     }
 
     fn ask_in(&self, set: &mut SelectionSet, parent: Option<usize>) {
@@ -189,8 +174,7 @@ impl Calls {
                     }
                 }
                 Selection::InlineFragment(fragment) => {
-                    let on = fragment.node.type_condition.as_ref();
-                    let on = on.map_or(parent, |on| self.by_name.get(on.node.on.node.as_str()).copied());
+                    let on = self.on(&fragment.node).or(parent);
                     self.ask_in(&mut fragment.node.selection_set.node, on);
                 }
                 Selection::FragmentSpread(_) => {}
@@ -198,26 +182,17 @@ impl Calls {
         }
     }
 
-    /// What an operation will have called. Its fragments must have been found to be of a bearable size.
-    pub fn plan(&self, document: &ExecutableDocument, operation: &OperationDefinition) -> Plan {
+    /// What an operation in its canonical form will have called.
+    pub fn plan(&self, operation: &OperationDefinition) -> Plan {
         let Some(root) = self.by_name.get(root_name(operation.ty)).copied() else {
             return Plan::default();
         };
         let mut asks = false;
-        let mut open = Vec::new();
-        let set = &operation.selection_set.node;
-        let items = self.items(set, Some(root), &document.fragments, &mut open, &mut asks);
+        let items = self.items(&operation.selection_set.node, Some(root), &mut asks);
         Plan { root, items, asks }
     }
 
-    fn items<'d>(
-        &self,
-        set: &'d SelectionSet,
-        parent: Option<usize>,
-        fragments: &'d Fragments,
-        open: &mut Vec<&'d str>,
-        asks: &mut bool,
-    ) -> Vec<Item> {
+    fn items(&self, set: &SelectionSet, parent: Option<usize>, asks: &mut bool) -> Vec<Item> {
         let mut items = Vec::with_capacity(set.items.len());
         for item in &set.items {
             match &item.node {
@@ -231,7 +206,7 @@ impl Calls {
                         .and_then(|parent| self.types[parent].fields.get(field.node.name.node.as_str()));
                     let inner = returns.and_then(|field| field.returns).map(|returns| {
                         let inner = &field.node.selection_set.node;
-                        (returns, self.items(inner, Some(returns), fragments, open, asks))
+                        (returns, self.items(inner, Some(returns), asks))
                     });
                     items.push(Item::Field {
                         key: key.clone(),
@@ -240,32 +215,20 @@ impl Calls {
                     });
                 }
                 Selection::InlineFragment(fragment) => {
-                    let on = fragment.node.type_condition.as_ref();
-                    let on = on.and_then(|on| self.by_name.get(on.node.on.node.as_str()).copied());
+                    let on = self.on(&fragment.node);
                     let inner = &fragment.node.selection_set.node;
-                    items.push(Item::On(
-                        on,
-                        self.items(inner, on.or(parent), fragments, open, asks),
-                    ));
+                    items.push(Item::On(on, self.items(inner, on.or(parent), asks)));
                 }
-                Selection::FragmentSpread(spread) => {
-                    let name = spread.node.fragment_name.node.as_str();
-                    // One that uses itself is for validation to refuse.
-                    let Some(fragment) = fragments.get(name).filter(|_| !open.contains(&name)) else {
-                        continue;
-                    };
-                    open.push(name);
-                    let on = self
-                        .by_name
-                        .get(fragment.node.type_condition.node.on.node.as_str())
-                        .copied();
-                    let inner = &fragment.node.selection_set.node;
-                    items.push(Item::On(on, self.items(inner, on, fragments, open, asks)));
-                    open.pop();
-                }
+                Selection::FragmentSpread(_) => {}
             }
         }
         items
+    }
+
+    /// The type that a fragment is for.
+    fn on(&self, fragment: &InlineFragment) -> Option<usize> {
+        let condition = fragment.type_condition.as_ref()?;
+        self.by_name.get(condition.node.on.node.as_str()).copied()
     }
 }
 

@@ -12,11 +12,9 @@ mod writer;
 
 use std::borrow::Cow;
 
-use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
-use async_graphql::{
-    ContainerType, Context, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
-};
+use async_graphql::{ContainerType, ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
 
 use self::writer::Text;
 use super::error::ApiError;
@@ -146,7 +144,7 @@ async fn write_page<T: Write>(page: &T, context: &ContextSelectionSet<'_>) -> Se
     let Some(entries) = page.entries() else {
         return Ok(None);
     };
-    let mut text = Text::new(context, notes.closely);
+    let mut text = Text::new(notes.closely);
     let mut given_way_at = 0;
     for index in 0..entries {
         let before: &[u8] = if index == 0 { b"[" } else { b"," };
@@ -199,29 +197,6 @@ macro_rules! can_be_written {
     };
 }
 pub(crate) use can_be_written;
-
-/// Whether a field of the operation's root is alone under its name in the answer: the answers of several would have to
-/// be merged, and a text cannot be.
-pub fn is_alone(context: &Context<'_>) -> bool {
-    let key = &context.item.node.response_key().node;
-    let root = &context.query_env.operation.node.selection_set.node;
-    let edges = context.look_ahead().field("edges").selection_fields();
-    occurrences(context, root, key) == 1 && edges.len() == 1
-}
-
-fn occurrences(context: &Context<'_>, set: &SelectionSet, key: &Name) -> usize {
-    let of = |selection: &Positioned<Selection>| match &selection.node {
-        Selection::Field(field) => usize::from(field.node.response_key().node == *key),
-        Selection::InlineFragment(fragment) => occurrences(context, &fragment.node.selection_set.node, key),
-        Selection::FragmentSpread(spread) => {
-            let fragment = context.query_env.fragments.get(&spread.node.fragment_name.node);
-            fragment.map_or(0, |fragment| {
-                occurrences(context, &fragment.node.selection_set.node, key)
-            })
-        }
-    };
-    set.items.iter().map(of).sum()
-}
 
 fn scope_of<'a>(context: &ContextSelectionSet<'a>) -> &'a Scope {
     context.data_unchecked::<Scope>()

@@ -33,8 +33,6 @@ struct Writer {
     expected: Option<usize>,
     /// Something waits or failed: nothing of it counts.
     stopped: bool,
-    /// Whether an object may have to leave out what it has written before.
-    repeats: bool,
 }
 
 impl Writer {
@@ -58,15 +56,14 @@ pub(super) struct Written {
 pub(super) struct Text(Option<Box<Writer>>);
 
 impl Text {
-    /// A text without anything in it, for what is selected in a context.
-    pub(super) fn new(context: &ContextSelectionSet<'_>, closely: bool) -> Self {
+    /// A text without anything in it.
+    pub(super) fn new(closely: bool) -> Self {
         Self(Some(Box::new(Writer {
             json: Vec::with_capacity(PAGE_BYTES),
             called: Vec::new(),
             closely,
             expected: None,
             stopped: false,
-            repeats: may_repeat(&context.item.node),
         })))
     }
 
@@ -145,50 +142,21 @@ fn address(selection: &SelectionSet) -> usize {
     std::ptr::from_ref(selection).addr()
 }
 
-/// Writes an object.
+/// Writes an object. What is selected on it are fields, each of them once: where there are fragments it may be of several
+/// types, and the library knows which.
 pub(super) fn object<T: ContainerType>(object: &T, context: &ContextSelectionSet<'_>) {
     push(b"{");
-    let mut keys = Keys::default();
-    fields(object, context, &mut keys);
-    push(b"}");
-}
-
-/// What an object has so far.
-#[derive(Default)]
-struct Keys {
-    count: usize,
-    seen: Vec<Name>,
-}
-
-fn fields<T: ContainerType>(object: &T, context: &ContextSelectionSet<'_>, keys: &mut Keys) {
     count::<T>(context);
-    let mut place = 0;
-    for selection in &context.item.node.items {
-        let (condition, inner) = match &selection.node {
-            Selection::Field(selected) => {
-                if field(object, context, (place, selected), keys).is_none() {
-                    return stop();
-                }
-                place += 1;
-                continue;
-            }
-            Selection::InlineFragment(fragment) => (
-                fragment.node.type_condition.as_ref(),
-                &fragment.node.selection_set,
-            ),
-            Selection::FragmentSpread(spread) => {
-                let Some(fragment) = context.query_env.fragments.get(&spread.node.fragment_name.node) else {
-                    return stop();
-                };
-                (Some(&fragment.node.type_condition), &fragment.node.selection_set)
-            }
+    for (place, selection) in context.item.node.items.iter().enumerate() {
+        let written = match &selection.node {
+            Selection::Field(selected) => field(object, context, (place, selected)),
+            _ => None,
         };
-        if condition.is_some_and(|condition| condition.node.on.node != *T::type_name()) {
-            // An interface, most likely, whose types the library knows.
+        if written.is_none() {
             return stop();
         }
-        fields(object, &context.with_selection_set(inner), keys);
     }
+    push(b"}");
 }
 
 /// Writes a field; nothing if it cannot be written.
@@ -196,27 +164,20 @@ fn field<T: ContainerType>(
     object: &T,
     context: &ContextSelectionSet<'_>,
     (place, selected): (usize, &Positioned<Field>),
-    keys: &mut Keys,
 ) -> Option<()> {
     let key = &selected.node.response_key().node;
     let inner = &selected.node.selection_set.node;
     let mut stopped = false;
     let mut length = 0;
-    let mut is_again = false;
     let mut began = None;
     with(|writer| {
         stopped = writer.stopped;
-        if writer.repeats {
-            is_again = keys.seen.contains(key);
-            keys.seen.push(key.clone());
-        }
-        if stopped || is_again {
+        if stopped {
             return;
         }
-        if keys.count > 0 {
+        if place > 0 {
             writer.json.push(b',');
         }
-        keys.count += 1;
         writer.json.push(b'"');
         // A name of GraphQL has nothing that JSON would escape.
         writer.json.extend_from_slice(key.as_bytes());
@@ -227,10 +188,6 @@ fn field<T: ContainerType>(
     });
     if stopped {
         return None;
-    }
-    if is_again {
-        // Validation saw to it that it is the same field; of objects the selections would have to be merged.
-        return inner.items.is_empty().then_some(());
     }
     if selected.node.name.node == "__typename" {
         with(|writer| {
@@ -283,18 +240,4 @@ fn count<T: ContainerType>(context: &ContextSelectionSet<'_>) {
         };
         writer.called.push((address(&context.item.node), called));
     });
-}
-
-/// Whether a selection may have the same key twice in one object.
-fn may_repeat(set: &SelectionSet) -> bool {
-    let mut keys = Vec::with_capacity(set.items.len());
-    set.items.iter().any(|selection| match &selection.node {
-        Selection::Field(field) => {
-            let key = &field.node.response_key().node;
-            let again = keys.contains(&key);
-            keys.push(key);
-            again || may_repeat(&field.node.selection_set.node)
-        }
-        _ => true,
-    })
 }

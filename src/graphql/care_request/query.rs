@@ -12,7 +12,6 @@ use crate::domain::care_request::near;
 use crate::domain::values::{Cell, within};
 use crate::entity::by_place::ByPlace;
 use crate::entity::{CareRequestId, care_request};
-use crate::graphql::at_hand::is_alone;
 use crate::graphql::connection::{Connection, wants_rows, wants_total};
 use crate::graphql::error::ApiError;
 use crate::graphql::list::SelectTotalKey;
@@ -157,7 +156,7 @@ async fn list(
     let shown = requests.len().min(page.size.limit);
     let shown = &mut requests[..shown];
     let was_loaded = preload(context, shown, &context.look_ahead().field("edges").field("node")).await?;
-    Ok(Connection::of_rows(requests, page, total.unwrap_or(0)).loaded(was_loaded && is_alone(context)))
+    Ok(Connection::of_rows(requests, page, total.unwrap_or(0)).loaded(was_loaded))
 }
 
 /// The area that an argument describes; there is no payload to put a refusal of it into.

@@ -1,20 +1,20 @@
 //! What an operation costs: what is resolved for it, by the most that it may return.
 //!
 //! An object costs 1, a scalar nothing, a page its size, a list without pages the longest that it may be, and each of
-//! their entries what is selected on it. What is selected again is resolved again: a scalar then costs 1, too. Where an
-//! object may be of several types, it costs what the dearest of them does. A list that is sent costs its length.
+//! their entries what is selected on it. What is selected under several names is resolved for each: a scalar then costs 1,
+//! too. Where an object may be of several types, it costs what the dearest of them does. A list that is sent costs its length.
 
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet};
-use async_graphql::{Name, Positioned, Variables};
+use async_graphql::Variables;
+use async_graphql::parser::types::{Field, OperationDefinition, Selection, SelectionSet};
 use async_graphql_value::{ConstValue, Value};
 
 use super::schema::{Costs, FieldCost, Shape};
 use crate::graphql::page::DEFAULT_PAGE;
 
 /// The fields of an object that were selected before.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Seen([u64; 4]);
 
 impl Seen {
@@ -27,18 +27,12 @@ impl Seen {
     }
 }
 
-/// Counts what an operation costs. Its fragments must have been found to be of a bearable size.
+/// Counts what an operation costs in its canonical form, with variables that have been coerced.
 pub(super) struct Counting<'d> {
     costs: &'d Costs,
-    fragments: &'d HashMap<Name, Positioned<FragmentDefinition>>,
-    operation: &'d OperationDefinition,
     variables: &'d Variables,
     /// How many entries the lists of each variable have, and whether a field takes it.
     lists: HashMap<&'d str, (usize, bool)>,
-    /// What a selection on something that may be of several types costs.
-    abstracts: HashMap<(*const SelectionSet, usize), usize>,
-    /// The fragments that are being walked: one that uses itself is for validation to refuse.
-    open: Vec<&'d str>,
 }
 
 /// What a selection is made on.
@@ -50,104 +44,63 @@ struct On {
 }
 
 impl<'d> Counting<'d> {
-    pub(super) fn new(
-        costs: &'d Costs,
-        fragments: &'d HashMap<Name, Positioned<FragmentDefinition>>,
-        operation: &'d OperationDefinition,
-        variables: &'d Variables,
-    ) -> Self {
-        let defaults = operation.variable_definitions.iter().filter_map(|definition| {
-            let definition = &definition.node;
-            Some((&definition.name.node, &definition.default_value.as_ref()?.node))
+    pub(super) fn new(costs: &'d Costs, variables: &'d Variables) -> Self {
+        let lists = variables.iter().filter_map(|(name, value)| match entries(value) {
+            0 => None,
+            entries => Some((name.as_str(), (entries, false))),
         });
-        let lists = defaults
-            .chain(variables.iter())
-            .filter_map(|(name, value)| match entries(value) {
-                0 => None,
-                entries => Some((name.as_str(), (entries, false))),
-            })
-            .collect();
         Self {
             costs,
-            fragments,
-            operation,
             variables,
-            lists,
-            abstracts: HashMap::new(),
-            open: Vec::new(),
+            lists: lists.collect(),
         }
     }
 
     /// What the operation costs.
-    pub(super) fn operation(mut self) -> usize {
-        let Some(root) = self.costs.root(self.operation.ty) else {
+    pub(super) fn operation(mut self, operation: &'d OperationDefinition) -> usize {
+        let Some(of_type) = self.costs.root(operation.ty) else {
             return 0;
         };
-        let set = &self.operation.selection_set.node;
-        let cost = self.selection(
-            set,
-            On {
-                of_type: root,
-                page: 0,
-            },
-        );
+        let cost = self.selection(&operation.selection_set.node, On { of_type, page: 0 });
         // What no field takes was sent all the same.
         let unused = self.lists.values().filter(|(_, is_used)| !is_used);
         unused.fold(cost, |cost, (entries, _)| cost.saturating_add(*entries))
     }
 
-    /// What a selection costs on one object of a type.
+    /// What a selection costs on the dearest of the objects that it may be made on.
     fn selection(&mut self, set: &'d SelectionSet, on: On) -> usize {
-        let mut seen = Seen::default();
-        self.items(set, on, &mut seen)
+        self.items(set, on, Seen::default())
     }
 
-    fn items(&mut self, set: &'d SelectionSet, on: On, seen: &mut Seen) -> usize {
-        let mut cost = 0_usize;
+    fn items(&mut self, set: &'d SelectionSet, on: On, mut seen: Seen) -> usize {
+        let (mut of_all, mut of_dearest) = (0_usize, 0);
         for item in &set.items {
-            let added = match &item.node {
-                Selection::Field(field) => self.field(&field.node, on, seen),
+            match &item.node {
+                Selection::Field(field) => {
+                    of_all = of_all.saturating_add(self.field(&field.node, on, &mut seen));
+                }
+                // Fragments come after all fields, and each is for another type.
                 Selection::InlineFragment(fragment) => {
                     let condition = fragment.node.type_condition.as_ref();
-                    if condition.is_none_or(|condition| self.is_of(on, condition.node.on.node.as_str())) {
-                        self.items(&fragment.node.selection_set.node, on, seen)
-                    } else {
-                        0
-                    }
+                    let of_type = condition.and_then(|condition| {
+                        let name = condition.node.on.node.as_str();
+                        self.costs.by_name.get(name).copied()
+                    });
+                    let of_type = of_type.unwrap_or(on.of_type);
+                    let inner = &fragment.node.selection_set.node;
+                    let cost = self.items(inner, On { of_type, ..on }, seen.clone());
+                    of_dearest = cost.max(of_dearest);
                 }
-                Selection::FragmentSpread(spread) => {
-                    let name = spread.node.fragment_name.node.as_str();
-                    match self.fragments.get(name) {
-                        Some(fragment)
-                            if !self.open.contains(&name)
-                                && self.is_of(on, fragment.node.type_condition.node.on.node.as_str()) =>
-                        {
-                            self.open.push(name);
-                            let cost = self.items(&fragment.node.selection_set.node, on, seen);
-                            self.open.pop();
-                            cost
-                        }
-                        _ => 0,
-                    }
-                }
-            };
-            cost = cost.saturating_add(added);
+                Selection::FragmentSpread(_) => {}
+            }
         }
-        cost
-    }
-
-    /// Whether an object is of a type that a fragment is for.
-    fn is_of(&self, on: On, condition: &str) -> bool {
-        self.costs
-            .by_name
-            .get(condition)
-            .is_some_and(|of| self.costs.types[*of].possible.contains(&on.of_type))
+        of_all.saturating_add(of_dearest)
     }
 
     fn field(&mut self, field: &'d Field, on: On, seen: &mut Seen) -> usize {
         let name = field.name.node.as_str();
-        // What the schema does not have is for validation to refuse, and introspection has a cost of its own.
         let known = self.costs.types[on.of_type].fields.get(name);
+        // Introspection has a cost of its own.
         let Some(FieldCost {
             number,
             returns,
@@ -168,47 +121,16 @@ impl<'d> Counting<'d> {
             Shape::UpTo(maximum) => (maximum, 1, 0),
             Shape::Connection => {
                 let page = self.page(field);
-                let parts = self.any_of(inner, On { of_type, page });
+                let parts = self.selection(inner, On { of_type, page });
                 return sent.saturating_add(page.saturating_add(parts));
             }
             Shape::Edges => (on.page, again, 0),
             Shape::PartOfPage => (1, again, 0),
         };
-        let inner = self.any_of(inner, On { of_type, page });
+        let inner = self.selection(inner, On { of_type, page });
         times
             .saturating_mul(inner.saturating_add(each))
             .saturating_add(sent)
-    }
-
-    /// What a selection costs on the dearest of the objects that it may be made on.
-    fn any_of(&mut self, set: &'d SelectionSet, on: On) -> usize {
-        let costs = self.costs;
-        let possible = &costs.types[on.of_type].possible;
-        if let [of_type] = possible.as_slice() {
-            return self.selection(
-                set,
-                On {
-                    of_type: *of_type,
-                    ..on
-                },
-            );
-        }
-        let key = (std::ptr::from_ref(set), on.of_type);
-        if let Some(cost) = self.abstracts.get(&key) {
-            return *cost;
-        }
-        let each = possible.iter().map(|of_type| {
-            self.selection(
-                set,
-                On {
-                    of_type: *of_type,
-                    ..on
-                },
-            )
-        });
-        let cost = each.max().unwrap_or_default();
-        self.abstracts.insert(key, cost);
-        cost
     }
 
     /// The entries of the lists that a field is sent.
@@ -252,22 +174,13 @@ impl<'d> Counting<'d> {
     fn number(&self, value: &Value) -> Option<usize> {
         let number = match value {
             Value::Number(number) => number.as_u64(),
-            Value::Variable(name) => match self.variables.get(name).or_else(|| self.default(name)) {
+            Value::Variable(name) => match self.variables.get(name) {
                 Some(ConstValue::Number(number)) => number.as_u64(),
                 _ => None,
             },
             _ => None,
         };
         number.and_then(|number| usize::try_from(number).ok())
-    }
-
-    fn default(&self, variable: &Name) -> Option<&ConstValue> {
-        let definition = self
-            .operation
-            .variable_definitions
-            .iter()
-            .find(|definition| definition.node.name.node == *variable)?;
-        definition.node.default_value.as_ref().map(|value| &value.node)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet};
-use async_graphql::{Name, Positioned, Variables};
+use async_graphql::parser::types::{Field, OperationDefinition, Selection, SelectionSet};
+use async_graphql::{Name, Variables};
 use async_graphql_value::{ConstValue, Value};
 
 /// Asks for all of the schema that has a size.
@@ -134,22 +134,18 @@ impl Model {
         })
     }
 
-    /// What an operation's introspection costs, counted until it is more than `maximum`.
+    /// What an operation's introspection costs in its canonical form, counted until it is more than `maximum`.
     pub(in crate::graphql) fn cost(
         &self,
-        fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
         operation: &OperationDefinition,
         variables: &Variables,
         maximum: usize,
     ) -> usize {
         let mut walk = Walk {
             model: self,
-            fragments,
-            operation,
             variables,
             maximum,
             cost: 0,
-            open: Vec::new(),
         };
         walk.root(&operation.selection_set.node);
         walk.cost
@@ -158,106 +154,75 @@ impl Model {
 
 struct Walk<'d> {
     model: &'d Model,
-    fragments: &'d HashMap<Name, Positioned<FragmentDefinition>>,
-    operation: &'d OperationDefinition,
     variables: &'d Variables,
     maximum: usize,
     cost: usize,
-    open: Vec<&'d str>,
 }
 
-impl<'d> Walk<'d> {
-    /// Calls for each field of a selection, wherever it stands.
-    fn each(&mut self, set: &'d SelectionSet, of: &mut dyn FnMut(&mut Self, &'d Field)) {
-        for item in &set.items {
-            if self.cost > self.maximum {
-                return;
+/// The fields of a selection: introspection has no type that may be several, so that there are no fragments.
+fn fields(set: &SelectionSet) -> impl Iterator<Item = &Field> {
+    set.items.iter().filter_map(|item| match &item.node {
+        Selection::Field(field) => Some(&field.node),
+        _ => None,
+    })
+}
+
+impl Walk<'_> {
+    fn root(&mut self, set: &SelectionSet) {
+        for field in fields(set) {
+            let thing = match field.name.node.as_str() {
+                "__schema" => Some(self.model.schema),
+                "__type" => match self.argument(field, "name") {
+                    Some(ConstValue::String(name)) => self.model.types.get(&name).copied(),
+                    _ => None,
+                },
+                _ => continue,
+            };
+            self.cost += 1;
+            if let Some(thing) = thing {
+                self.thing(thing, &field.selection_set.node);
             }
-            match &item.node {
-                Selection::Field(field) => of(self, &field.node),
-                Selection::InlineFragment(fragment) => self.each(&fragment.node.selection_set.node, of),
-                Selection::FragmentSpread(spread) => {
-                    let name = spread.node.fragment_name.node.as_str();
-                    if let Some(fragment) = self.fragments.get(name)
-                        && !self.open.contains(&name)
-                    {
-                        self.open.push(name);
-                        self.each(&fragment.node.selection_set.node, of);
-                        self.open.pop();
-                    }
+        }
+    }
+
+    /// What is selected on one thing, which itself is counted already.
+    fn thing(&mut self, thing: usize, set: &SelectionSet) {
+        let mut seen: Vec<&str> = Vec::with_capacity(set.items.len().min(16));
+        for field in fields(set) {
+            let name = field.name.node.as_str();
+            if seen.contains(&name) {
+                // Under another name. Also what turns out to be null is resolved again.
+                self.cost += if name == "locations" { LOCATIONS } else { 1 };
+            } else {
+                seen.push(name);
+            }
+            if !COMPOSITE.contains(&name) {
+                continue;
+            }
+            let model = self.model;
+            let Some(things) = model.things[thing].fields.get(name) else {
+                continue;
+            };
+            let shows_deprecated =
+                self.argument(field, "includeDeprecated") == Some(ConstValue::Boolean(true));
+            for thing in things {
+                if self.cost > self.maximum {
+                    return;
+                }
+                if shows_deprecated || !model.things[*thing].is_deprecated {
+                    self.cost += 1;
+                    self.thing(*thing, &field.selection_set.node);
                 }
             }
         }
     }
 
-    fn root(&mut self, set: &'d SelectionSet) {
-        self.each(set, &mut |walk, field| {
-            let thing = match field.name.node.as_str() {
-                "__schema" => Some(walk.model.schema),
-                "__type" => walk
-                    .argument(field, "name")
-                    .and_then(|name| match name {
-                        ConstValue::String(name) => walk.model.types.get(&name),
-                        _ => None,
-                    })
-                    .copied(),
-                _ => return,
-            };
-            walk.cost += 1;
-            if let Some(thing) = thing {
-                walk.thing(thing, &field.selection_set.node);
-            }
-        });
-    }
-
-    /// What is selected on one thing, which itself is counted already.
-    fn thing(&mut self, thing: usize, set: &'d SelectionSet) {
-        let mut seen: Vec<&str> = Vec::with_capacity(set.items.len().min(16));
-        self.each(set, &mut |walk, field| {
-            let name = field.name.node.as_str();
-            let again = seen.contains(&name);
-            if again {
-                // Also what turns out to be null is resolved again.
-                walk.cost += if name == "locations" { LOCATIONS } else { 1 };
-            } else {
-                seen.push(name);
-            }
-            if !COMPOSITE.contains(&name) {
-                return;
-            }
-            let model = walk.model;
-            let Some(things) = model.things[thing].fields.get(name) else {
-                return;
-            };
-            let shows_deprecated =
-                walk.argument(field, "includeDeprecated") == Some(ConstValue::Boolean(true));
-            for thing in things {
-                if walk.cost > walk.maximum {
-                    return;
-                }
-                if shows_deprecated || !model.things[*thing].is_deprecated {
-                    walk.cost += 1;
-                    walk.thing(*thing, &field.selection_set.node);
-                }
-            }
-        });
-    }
-
     fn argument(&self, field: &Field, name: &str) -> Option<ConstValue> {
         let value = &field.get_argument(name)?.node;
-        let Value::Variable(variable) = value else {
-            return value.clone().into_const();
-        };
-        let given = self.variables.get(variable).cloned();
-        given.or_else(|| {
-            let mut definitions = self.operation.variable_definitions.iter();
-            let definition = definitions.find(|definition| definition.node.name.node == *variable)?;
-            definition
-                .node
-                .default_value
-                .as_ref()
-                .map(|value| value.node.clone())
-        })
+        match value {
+            Value::Variable(variable) => self.variables.get(variable).cloned(),
+            value => value.clone().into_const(),
+        }
     }
 }
 

@@ -17,8 +17,6 @@ pub struct Costs {
 
 /// A type with fields, or one that may be several of them.
 pub(super) struct TypeCosts {
-    /// The objects that it may be; of an object itself.
-    pub(super) possible: Vec<usize>,
     pub(super) fields: HashMap<String, FieldCost>,
 }
 
@@ -60,32 +58,13 @@ impl Costs {
             }
         }
         let by_name: HashMap<String, usize> = kinds.iter().map(|(name, _)| name.clone()).zip(0..).collect();
-        let mut types: Vec<TypeCosts> = kinds
-            .iter()
-            .map(|(name, kind)| TypeCosts {
-                possible: Vec::new(),
-                fields: costs(name, kind, &by_name),
-            })
-            .collect();
-        for (number, (_, kind)) in kinds.iter().enumerate() {
-            match kind {
-                TypeKind::Object(object) => {
-                    types[number].possible.push(number);
-                    for interface in &object.implements {
-                        if let Some(interface) = by_name.get(interface.node.as_str()) {
-                            types[*interface].possible.push(number);
-                        }
-                    }
-                }
-                TypeKind::Union(union) => {
-                    let members = union.members.iter();
-                    let members = members.filter_map(|member| by_name.get(member.node.as_str()));
-                    types[number].possible.extend(members);
-                }
-                _ => {}
-            }
+        let types = kinds.iter().map(|(name, kind)| TypeCosts {
+            fields: costs(name, kind, &by_name),
+        });
+        Self {
+            types: types.collect(),
+            by_name,
         }
-        Self { types, by_name }
     }
 
     /// The type of an operation's root.

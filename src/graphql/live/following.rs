@@ -119,10 +119,8 @@ impl Api {
         last_event_id: Option<&str>,
     ) -> Result<Box<Following>, Box<Response>> {
         let refused = |error: ApiError| Box::new(error.into_response());
-        let cost = self.check(&document).map_err(refused)?.cost;
-        self.validate(&mut document)?;
-        let prepared = self.groups.operations.of(&document, &self.calls);
-        let prepared = prepared.map_err(refused)?;
+        let (runnable, price) = self.ready(&mut document)?;
+        let prepared = self.groups.operations.of(&runnable).map_err(refused)?;
         let written = self.kept_for_discretion(&document);
         let request = document.request;
         let stage = Stage::open();
@@ -157,7 +155,9 @@ impl Api {
                 maximum,
             }))
         })?;
-        let group = self.groups.join(self, (prepared, cost), &request, caller, &plan);
+        let group = self
+            .groups
+            .join(self, (prepared, price.cost), &request, caller, &plan);
         let group = group.map_err(refused)?;
         let topic = app.hub.topic(plan.stream);
         let seat = Arc::new(Seat::new(Arc::clone(mailbox), number));

@@ -1,9 +1,6 @@
 //! Which answers are the same for every reader, so that one may be sent to all.
 
-use std::collections::HashMap;
-
-use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
-use async_graphql::{Name, Positioned};
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
 
 /// The fields whose value does not depend on who reads them, if she may read the message at all. What is
 /// not here is resolved for each member by herself. `tests/board/sharing.rs` reads each as every kind of
@@ -30,41 +27,28 @@ pub const SAME_FOR_ALL: [(&str, &[&str]); 5] = [
     ("Stream", &["cursor", "from", "to", "reason"]),
 ];
 
-type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
-
 /// Whether all that a subscription selects is the same for every reader.
-pub(super) fn is_shareable(field: &Field, fragments: &Fragments) -> bool {
-    is_same("Subscription", field.name.node.as_str())
-        && selections(&field.selection_set.node, "BoardMessage", fragments, 0)
+pub(super) fn is_shareable(field: &Field) -> bool {
+    is_same("Subscription", field.name.node.as_str()) && selections(&field.selection_set.node, "BoardMessage")
 }
 
-fn selections(set: &SelectionSet, parent: &str, fragments: &Fragments, depth: usize) -> bool {
-    // Deeper than any selection of these fields goes: a fragment that uses itself.
-    depth < 16
-        && set.items.iter().all(|item| match &item.node {
-            Selection::Field(field) => {
-                let name = field.node.name.node.as_str();
-                let inner = &field.node.selection_set.node;
-                name == "__typename"
-                    || (is_same(parent, name)
-                        && (inner.items.is_empty()
-                            || (name == "careRequest"
-                                && selections(inner, "CareRequest", fragments, depth + 1))))
-            }
-            Selection::InlineFragment(fragment) => {
-                let on = fragment.node.type_condition.as_ref();
-                let on = on.map_or(parent, |on| on.node.on.node.as_str());
-                selections(&fragment.node.selection_set.node, on, fragments, depth + 1)
-            }
-            Selection::FragmentSpread(spread) => {
-                fragments
-                    .get(&spread.node.fragment_name.node)
-                    .is_some_and(|fragment| {
-                        let on = fragment.node.type_condition.node.on.node.as_str();
-                        selections(&fragment.node.selection_set.node, on, fragments, depth + 1)
-                    })
-            }
-        })
+fn selections(set: &SelectionSet, parent: &str) -> bool {
+    set.items.iter().all(|item| match &item.node {
+        Selection::Field(field) => {
+            let name = field.node.name.node.as_str();
+            let inner = &field.node.selection_set.node;
+            name == "__typename"
+                || (is_same(parent, name)
+                    && (inner.items.is_empty()
+                        || (name == "careRequest" && selections(inner, "CareRequest"))))
+        }
+        Selection::InlineFragment(fragment) => {
+            let on = fragment.node.type_condition.as_ref();
+            let on = on.map_or(parent, |on| on.node.on.node.as_str());
+            selections(&fragment.node.selection_set.node, on)
+        }
+        Selection::FragmentSpread(_) => false,
+    })
 }
 
 fn is_same(parent: &str, field: &str) -> bool {

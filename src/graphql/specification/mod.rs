@@ -1,30 +1,47 @@
 //! What the [GraphQL specification] says of a request before anything of it runs: whether its document is valid (section
-//! 5), and which values its variables have (section 6.1.2).
+//! 5), which values its variables have (section 6.1.2), and which fields are executed (section 6.3.2).
 //!
 //! | here | in place of async-graphql's own | because that |
 //! |---|---|---|
-//! | [`Specification::read`] | strict validation | does not look into fragments for fields that cannot be merged, nor at the places in which variables stand |
+//! | `parser` | parser | knows neither `\u{1F331}` nor surrogate pairs, and draws errors over several lines |
+//! | `validator` | strict validation | does not look into fragments for fields that cannot be merged, nor at the places in which variables stand |
 //! | `scalars` | reading scalars while it runs | finds a wrong date in the second mutation when the first has run |
 //! | `variables` | coercion while it runs | takes strings for enums and leaves unknown fields out of account, and only where a field is resolved |
+//! | `canonical` | collecting fields while it runs | resolves a field as often as it is selected, also one of a mutation, and merges the answers |
 //!
-//! It may go as soon as async-graphql does the same: then `ValidationMode::Strict` does for it.
+//! It may go as soon as async-graphql does the same: then `ValidationMode::Strict` does for it. It knows nothing of this
+//! program but its scalars.
 //!
 //! [GraphQL specification]: https://spec.graphql.org/September2025/
 
+mod canonical;
+mod literals;
+mod parser;
+mod printer;
 mod scalars;
 mod suggestions;
 mod validator;
 mod variables;
 
+use std::collections::HashMap;
+
+use apollo_compiler::ast;
 use apollo_compiler::executable::Operation;
+use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
-use apollo_compiler::{ExecutableDocument, Node, Schema};
+use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql::{ServerError, Variables};
+
+use self::canonical::Deciding;
+pub use self::canonical::{Canonical, TooLarge, kind};
+pub use self::printer::print;
 
 /// The schema, as documents are read by it.
 #[derive(Debug)]
 pub struct Specification {
     schema: Valid<Schema>,
+    /// The objects that each type may be which has fields.
+    possible: HashMap<Name, Vec<Name>>,
     /// Whether errors suggest names that are close to what was written.
     suggests: bool,
 }
@@ -45,7 +62,25 @@ pub enum SchemaError {
 
 /// A document that is valid.
 #[derive(Debug)]
-pub struct Validated(Valid<ExecutableDocument>);
+pub struct Validated {
+    document: Valid<ExecutableDocument>,
+    /// Of each operation, in their order.
+    deciding: Vec<Deciding>,
+}
+
+/// An operation of a document that is valid.
+#[derive(Clone, Copy)]
+pub struct Chosen<'d> {
+    document: &'d Validated,
+    operation: &'d Node<Operation>,
+    /// Its place among the operations of the document.
+    pub place: usize,
+}
+
+/// Parses a text, or says where it stops being GraphQL.
+pub fn parse(text: &str) -> Result<ast::Document, ServerError> {
+    parser::parse(text)
+}
 
 impl Specification {
     /// What documents are read by, from the schema's text. Names of it are suggested only where it may be asked for.
@@ -57,30 +92,102 @@ impl Specification {
         if let Some(scalar) = scalars::unknown(&schema).next() {
             return Err(SchemaError::Scalar(scalar.to_owned()));
         }
-        Ok(Self { schema, suggests })
+        Ok(Self {
+            possible: possible(&schema),
+            schema,
+            suggests,
+        })
     }
 
-    /// Reads a document: all that is wrong with it, or that it is valid.
-    pub(super) fn read(&self, text: &str) -> Result<Validated, Vec<ServerError>> {
-        validator::read(self, text).map(Validated)
+    /// Whether a document is valid, or what is wrong with it.
+    pub fn validate(&self, document: &ast::Document) -> Result<Validated, Vec<ServerError>> {
+        let document = validator::validate(self, document)?;
+        let operations = document.operations.iter();
+        let deciding = operations.map(|operation| Deciding::of(&document, operation));
+        Ok(Validated {
+            deciding: deciding.collect(),
+            document,
+        })
     }
 
-    /// The values of an operation's variables, from those that were sent; of a document that has no such operation none.
-    pub(super) fn coerce(
+    /// The values of an operation's variables, from those that were sent.
+    pub fn coerce(&self, chosen: Chosen<'_>, sent: Variables) -> Result<Variables, Vec<ServerError>> {
+        variables::coerce(&self.schema, &chosen.operation.variables, sent)
+    }
+
+    /// The operation as it runs with these variables, which have been coerced: of at most so many fields.
+    pub fn canonical(
         &self,
-        document: &Validated,
-        operation: Option<&str>,
-        sent: Variables,
-    ) -> Result<Variables, Vec<ServerError>> {
-        let definitions = document
-            .operation(operation)
-            .map(|operation| &operation.variables);
-        variables::coerce(&self.schema, definitions.map_or(&[], Vec::as_slice), sent)
+        chosen: Chosen<'_>,
+        variables: &Variables,
+        most: usize,
+    ) -> Result<Canonical, TooLarge> {
+        canonical::of(self, &chosen.document.document, chosen.operation, variables, most)
+    }
+
+    /// The objects that a type may be.
+    fn possible(&self, of_type: &Name) -> &[Name] {
+        self.possible.get(of_type).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an object is of a type.
+    fn is_of(&self, object: &Name, of_type: &Name) -> bool {
+        object == of_type || self.possible(of_type).contains(object)
     }
 }
 
 impl Validated {
-    fn operation(&self, name: Option<&str>) -> Option<&Node<Operation>> {
-        self.0.operations.get(name).ok()
+    /// The operation that a request asks for (section 6.1.1).
+    pub fn operation(&self, name: Option<&str>) -> Result<Chosen<'_>, ServerError> {
+        let operations = &self.document.operations;
+        let mut named = operations.iter().enumerate();
+        let found = match name {
+            Some(name) => named.find(|(_, operation)| operation.name.as_ref().is_some_and(|own| own == name)),
+            None => named.next().filter(|_| operations.len() == 1),
+        };
+        let (place, operation) = found.ok_or_else(|| {
+            let message = match name {
+                // Whatever was sent as a name may be anything.
+                Some(_) => "The document has no operation of the name that was sent.",
+                None => "The document has several operations: say by name which is to run.",
+            };
+            ServerError::new(message, None)
+        })?;
+        Ok(Chosen {
+            document: self,
+            operation,
+            place,
+        })
     }
+}
+
+impl Chosen<'_> {
+    /// How these variables, which have been coerced, decide which form it has. Forms of the same decisions are equal.
+    pub fn decisions(self, variables: &Variables) -> Vec<bool> {
+        self.document
+            .deciding
+            .get(self.place)
+            .map_or_else(Vec::new, |deciding| deciding.by(variables))
+    }
+}
+
+fn possible(schema: &Schema) -> HashMap<Name, Vec<Name>> {
+    let mut possible: HashMap<Name, Vec<Name>> = HashMap::new();
+    for (name, of_type) in &schema.types {
+        match of_type {
+            ExtendedType::Object(object) => {
+                possible.entry(name.clone()).or_default().push(name.clone());
+                for interface in &object.implements_interfaces {
+                    let of_interface = possible.entry(interface.name.clone()).or_default();
+                    of_interface.push(name.clone());
+                }
+            }
+            ExtendedType::Union(union) => {
+                let members = union.members.iter().map(|member| member.name.clone());
+                possible.insert(name.clone(), members.collect());
+            }
+            _ => {}
+        }
+    }
+    possible
 }

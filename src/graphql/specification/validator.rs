@@ -1,34 +1,35 @@
 //! Whether a document is valid: by apollo-compiler, and by what it leaves to others.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use apollo_compiler::ast::{Argument, Type, Value as Literal, VariableDefinition};
+use apollo_compiler::ast::{self, Argument, Type, Value as Literal, VariableDefinition};
+use apollo_compiler::diagnostic::ToCliReport as _;
 use apollo_compiler::executable::{DirectiveList, Operation, Selection, SelectionSet};
-use apollo_compiler::parser::{LineColumn, SourceSpan};
+use apollo_compiler::parser::{SourceMap, SourceSpan};
 use apollo_compiler::schema::{ExtendedType, InputValueDefinition};
 use apollo_compiler::validation::{DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql::{Pos, ServerError};
 
+use super::parser::Places;
 use super::{Specification, scalars, suggestions};
 
-/// What a document is called where its author is told of it.
-const PATH: &str = "document.graphql";
 /// What the validator says of a subscription that selects one field twice, which is one field (section 5.2.4.1).
 const ONE_ROOT_FIELD: &str = "can only have one root field";
 /// Errors that are told of one document: whoever has so many has to begin with the first.
 const MOST_ERRORS: usize = 20;
 
-/// Reads a document: what is wrong with it, or what is valid.
-pub(super) fn read(
+/// What is wrong with a document, or what is valid.
+pub(super) fn validate(
     specification: &Specification,
-    text: &str,
+    document: &ast::Document,
 ) -> Result<Valid<ExecutableDocument>, Vec<ServerError>> {
     let schema = &specification.schema;
-    let document = match ExecutableDocument::parse_and_validate(schema, text, PATH) {
+    let document = match document.to_executable_validate(schema) {
         Ok(document) => document,
         Err(failed) => {
-            let errors = specification.told(&failed.errors);
+            let errors = specification.told(&failed.errors, &failed.partial.sources);
             if !errors.is_empty() {
                 return Err(errors);
             }
@@ -39,6 +40,7 @@ pub(super) fn read(
     let mut check = Check {
         schema,
         document: &document,
+        places: OnceCell::new(),
         variables: &[],
         seen: HashSet::new(),
         errors: Vec::new(),
@@ -55,7 +57,8 @@ pub(super) fn read(
 }
 
 impl Specification {
-    fn told(&self, errors: &DiagnosticList) -> Vec<ServerError> {
+    fn told(&self, errors: &DiagnosticList, sources: &SourceMap) -> Vec<ServerError> {
+        let places = OnceCell::new();
         let each = errors.iter().filter_map(|diagnostic| {
             let mut message = quoted(diagnostic.error.to_string());
             if message.ends_with(ONE_ROOT_FIELD) {
@@ -64,8 +67,9 @@ impl Specification {
             if self.suggests {
                 message.extend(suggestions::of(&self.schema, &message));
             }
-            let start = diagnostic.line_column_range().map(|range| range.start);
-            Some(error(&message, start))
+            let places = places.get_or_init(|| Places::of(sources));
+            let at = diagnostic.error.location();
+            Some(error(&message, at.map(|at| places.position(at))))
         });
         each.take(MOST_ERRORS).collect()
     }
@@ -84,15 +88,8 @@ fn quoted(message: String) -> String {
 }
 
 /// An error as it is told: one line, in which names are quoted as graphql-js quotes them.
-fn error(message: &str, at: Option<LineColumn>) -> ServerError {
-    let message = message.replace('`', "\"").replace('\n', " ");
-    ServerError::new(
-        message,
-        at.map(|at| Pos {
-            line: at.line,
-            column: at.column,
-        }),
-    )
+pub(super) fn error(message: &str, at: Option<Pos>) -> ServerError {
+    ServerError::new(message.replace('`', "\"").replace('\n', " "), at)
 }
 
 /// What the validator leaves to others: it takes everything for scalars of ours, a field of an input twice, variables within
@@ -100,6 +97,7 @@ fn error(message: &str, at: Option<LineColumn>) -> ServerError {
 struct Check<'d> {
     schema: &'d Schema,
     document: &'d ExecutableDocument,
+    places: OnceCell<Places<'d>>,
     /// The variables of an operation.
     variables: &'d [Node<VariableDefinition>],
     /// The fragments that were looked at for it.
@@ -221,8 +219,8 @@ impl<'d> Check<'d> {
     }
 
     fn fail(&mut self, message: &str, at: Option<SourceSpan>) {
-        let at = at.and_then(|at| at.line_column(&self.document.sources));
-        let error = error(message, at);
+        let places = self.places.get_or_init(|| Places::of(&self.document.sources));
+        let error = error(message, at.map(|at| places.position(at)));
         // A fragment that several operations use says it once.
         if self.errors.len() < MOST_ERRORS && !self.errors.contains(&error) {
             self.errors.push(error);

@@ -6,10 +6,10 @@ use apollo_compiler::ast::{Type, Value as Literal, VariableDefinition};
 use apollo_compiler::schema::{ExtendedType, InputObjectType};
 use apollo_compiler::{Node, Schema};
 use async_graphql::{Name, ServerError, Variables};
-use async_graphql_value::{ConstValue, Number};
+use async_graphql_value::{ConstValue, Number, Value};
 use indexmap::IndexMap;
 
-use super::scalars;
+use super::{literals, scalars};
 
 /// The values of variables, from those that were sent: defaults are in them, a value by itself is a list where one is asked
 /// for, and what no variable takes is not in them.
@@ -179,42 +179,6 @@ fn input_object(
 
 /// What is written in a document or the schema for a variable or a field that was not sent. It has been found valid.
 fn constant(schema: &Schema, of_type: &Type, literal: &Literal) -> Result<ConstValue, String> {
-    if of_type.is_list() {
-        let item = of_type.item_type();
-        return match literal {
-            Literal::Null => Ok(ConstValue::Null),
-            Literal::List(values) => {
-                let values = values.iter().map(|value| constant(schema, item, value));
-                values.collect::<Result<_, _>>().map(ConstValue::List)
-            }
-            one => Ok(ConstValue::List(vec![constant(schema, item, one)?])),
-        };
-    }
-    let wrong = || format!("{literal} is not a value of type \"{of_type}\"");
-    Ok(match literal {
-        Literal::Null => ConstValue::Null,
-        Literal::Boolean(value) => ConstValue::Boolean(*value),
-        Literal::String(value) => ConstValue::String(value.clone()),
-        Literal::Enum(value) => ConstValue::Enum(Name::new(value)),
-        Literal::Int(value) if of_type.inner_named_type() == "ID" => {
-            ConstValue::String(value.as_str().to_owned())
-        }
-        Literal::Int(value) => ConstValue::Number(value.as_str().parse().map_err(|_| wrong())?),
-        Literal::Float(value) => ConstValue::Number(value.as_str().parse().map_err(|_| wrong())?),
-        Literal::Object(fields) => {
-            let Some(ExtendedType::InputObject(object)) = schema.types.get(of_type.inner_named_type()) else {
-                return Err(wrong());
-            };
-            let mut coerced = IndexMap::with_capacity(fields.len());
-            for (name, field) in &object.fields {
-                let written = fields.iter().find(|(written, _)| written == name);
-                let value = written.map(|(_, value)| value).or(field.default_value.as_ref());
-                if let Some(value) = value {
-                    coerced.insert(Name::new(name), constant(schema, &field.ty, value)?);
-                }
-            }
-            ConstValue::Object(coerced)
-        }
-        Literal::List(_) | Literal::Variable(_) => return Err(wrong()),
-    })
+    let value = literals::value(schema, of_type, literal).and_then(Value::into_const);
+    value.ok_or_else(|| format!("{literal} is not a value of type \"{of_type}\""))
 }

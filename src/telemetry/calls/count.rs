@@ -52,7 +52,7 @@ impl Calls {
         for item in items {
             match item {
                 Item::Field { key, name, inner } => {
-                    // A directive may have left it out, for all of them or for none.
+                    // What was written as text does not show it, for all of them or for none.
                     if !first.contains_key(key) {
                         continue;
                     }
