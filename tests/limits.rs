@@ -56,7 +56,7 @@ const EDGES: [Edge; 6] = [
     Edge {
         limit: "ROOT_FIELDS",
         maximum: 20,
-        document: |count| format!("{{ {} }}", "__typename ".repeat(count)),
+        document: |count| format!("{{ {} }}", numbered(count, |n| format!("a{n}: __typename"))),
     },
     Edge {
         limit: "NODES",

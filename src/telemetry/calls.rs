@@ -19,7 +19,7 @@ use async_graphql::{Name, Pos, Positioned};
 use super::metrics::{FieldMetrics, Metrics};
 
 /// Under which an abstract type's name is asked for: GraphQL's grammar has no such name.
-const TYPE_KEY: &str = "$type";
+pub const TYPE_KEY: &str = "$type";
 
 /// The schema, as far as counting goes.
 #[derive(Debug)]

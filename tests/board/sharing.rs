@@ -194,12 +194,16 @@ struct Taken {
 async fn tell(app: &TestApp, owner: &Member, readers: &[Member], alone: bool) -> Taken {
     let mut sockets = Vec::new();
     for (number, reader) in readers.iter().enumerate() {
-        let query = "subscription { openCareRequests { ... on BoardRequestChanged { careRequest { id } } } }";
+        // What only its author has written is not what makes it her own.
         let own = if alone {
-            format!("{query} # {number}")
+            format!("a{number}: id")
         } else {
-            query.to_owned()
+            String::new()
         };
+        let own = format!(
+            "subscription Reader{number} {{ openCareRequests {{ ... on BoardRequestChanged {{
+                careRequest {{ id {own} }} }} }} }}"
+        );
         let mut socket = app.socket(reader).await;
         socket.subscribe("1", &own, json!({})).await;
         sockets.push(socket);

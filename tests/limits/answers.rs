@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::exceeded;
+use super::{exceeded, numbered};
 use crate::support::events::Events;
 use crate::support::{Member, Story, TestApp, data, error_code};
 
@@ -197,8 +197,10 @@ async fn others_have_their_turn_while_much_is_resolved() {
     // Everything runs on one thread here: without turns a small request would wait for the whole of a large one.
     let large = format!(
         "{{ __schema {{ types {{ {} }} }} }}",
-        "fields(includeDeprecated: true) { name description args { name type { name ofType { name } } } type { name } } "
-            .repeat(16)
+        numbered(16, |number| format!(
+            "f{number}: fields(includeDeprecated: true) {{
+                name description args {{ name type {{ name ofType {{ name }} }} }} type {{ name }} }}"
+        ))
     );
     let (mut answered, mut is_done) = (0, false);
     let mut large = std::pin::pin!(app.send(None, &large, json!({})));

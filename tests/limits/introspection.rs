@@ -68,17 +68,19 @@ async fn it_costs_exactly_what_it_returns() {
 async fn what_tells_the_schema_over_and_over_is_refused() {
     let app = TestApp::start().await;
     let nested = "interfaces { possibleTypes { ".repeat(5) + "name" + &" } }".repeat(5);
-    let scalars = numbered(480, |_| "name".to_owned());
-    let nothings = numbered(150, |_| "ofType { name }".to_owned());
+    let scalars = numbered(30, |number| format!("a{number}: name"));
+    let nothings = numbered(30, |number| format!("a{number}: ofType {{ name }}"));
     let fields = "fields { name args { name type { name } } }";
     for query in [
         format!("{{ __schema {{ types {{ {nested} }} }} }}"),
-        format!("{{ __schema {{ types {{ {scalars} }} }} }}"),
-        format!("{{ __schema {{ types {{ fields {{ type {{ {nothings} }} }} }} }} }}"),
+        format!("{{ __schema {{ types {{ fields {{ type {{ fields {{ {scalars} }} }} }} }} }} }}"),
+        format!(
+            "{{ __schema {{ types {{ fields {{ type {{ fields {{ type {{ {nothings} }} }} }} }} }} }} }}"
+        ),
         format!(
             "{{ {} }}",
             numbered(20, |number| format!(
-                "s{number}: __schema {{ types {{ {fields} {fields} }} }}"
+                "s{number}: __schema {{ types {{ {fields} }} }}"
             ))
         ),
     ] {

@@ -12,6 +12,7 @@ use async_graphql_value::{ConstValue, Value};
 
 use super::schema::{Costs, FieldCost, Shape};
 use crate::graphql::page::DEFAULT_PAGE;
+use crate::telemetry::calls::TYPE_KEY;
 
 /// The fields of an object that were selected before.
 #[derive(Clone, Default)]
@@ -107,7 +108,9 @@ impl<'d> Counting<'d> {
             shape,
         }) = known.copied()
         else {
-            return usize::from(name == "__typename" && seen.again(0));
+            // What is asked for beside what the client asks for is not hers to pay.
+            let is_hers = name == "__typename" && field.response_key().node != TYPE_KEY;
+            return usize::from(is_hers && seen.again(0));
         };
         let again = usize::from(seen.again(number));
         let sent = self.sent(field);
