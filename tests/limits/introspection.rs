@@ -70,7 +70,7 @@ async fn what_tells_the_schema_over_and_over_is_refused() {
     let nested = "interfaces { possibleTypes { ".repeat(5) + "name" + &" } }".repeat(5);
     let scalars = numbered(30, |number| format!("a{number}: name"));
     let nothings = numbered(30, |number| format!("a{number}: ofType {{ name }}"));
-    let fields = "fields { name args { name type { name } } }";
+    let fields = "fields { name args { name type { name ofType { name } } } type { name ofType { name } } }";
     for query in [
         format!("{{ __schema {{ types {{ {nested} }} }} }}"),
         format!("{{ __schema {{ types {{ fields {{ type {{ fields {{ {scalars} }} }} }} }} }} }}"),
