@@ -26,6 +26,7 @@ pub mod node;
 pub mod offer;
 pub mod outcome;
 pub mod page;
+pub mod persisted;
 pub mod plant;
 pub mod request;
 pub mod scalars;
