@@ -61,6 +61,7 @@ use self::known::{Known, only};
 use self::limits::{Costs, Model, is_sized};
 use self::live::{Groups, OnBoard, ToTell};
 use self::meter::{Meter, WATCHED_FROM, Watched};
+use self::persisted::Persisted;
 use self::scope::{Caller, Scope, Session};
 use self::specification::{SchemaError, Specification};
 use crate::app::App;
@@ -124,6 +125,8 @@ pub struct Parts {
     model: OnceLock<Option<Model>>,
     /// Documents that were read before.
     known: Known,
+    /// Texts that are sent by their hashes.
+    persisted: Persisted,
     sdl: String,
     busy: Busy,
     app: App,
@@ -203,6 +206,7 @@ impl Api {
             costs: Costs::of_schema(&document),
             model: OnceLock::new(),
             known: Known::default(),
+            persisted: Persisted::default(),
             sdl,
             busy: Busy::default(),
             app,
@@ -381,6 +385,7 @@ impl Api {
         let config = &self.app.config;
         let (executable, plan) = self.runs(&document);
         let mut request = document.request;
+        self.keep(&request, caller.address);
         let asked = request.extensions.get("cost") == Some(&ConstValue::Boolean(true));
         request.set_parsed_query(executable);
         if !config.introspection {
