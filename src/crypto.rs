@@ -163,6 +163,16 @@ pub fn sha256_of(pieces: &[&[u8]]) -> [u8; 32] {
     digest.finalize().into()
 }
 
+/// The SHA-256 of a text, in hexadecimal digits of lower case.
+pub fn sha256_hex(text: &str) -> String {
+    let digits = Sha256::digest(text)
+        .into_iter()
+        .flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
 /// Random bytes from the system.
 ///
 /// # Panics

@@ -11,6 +11,8 @@ mod negotiation;
 #[cfg(test)]
 mod origins;
 #[cfg(test)]
+mod persisted;
+#[cfg(test)]
 mod trusted;
 #[cfg(test)]
 mod unasked;

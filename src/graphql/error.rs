@@ -37,6 +37,10 @@ pub enum ApiError {
     NotFound,
     /// There is nothing at this address.
     NoSuchAddress,
+    /// No text is known here of the hash that was sent in place of a document: the client sends both then.
+    PersistedQueryNotFound,
+    /// No text of the hash that was sent is ever known here: the client sends texts from then on.
+    PersistedQueryNotSupported,
     /// More than is allowed.
     LimitExceeded(Exceeded),
     /// The database had no room for it in time or could not be reached, or it would have taken too long until it was
@@ -59,6 +63,12 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// The code of [`PersistedQueryNotFound`](Self::PersistedQueryNotFound).
+    pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+
+    /// The code of [`PersistedQueryNotSupported`](Self::PersistedQueryNotSupported).
+    pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
+
     /// The code of [`ServerBusy`](Self::ServerBusy).
     pub const SERVER_BUSY: &str = "SERVER_BUSY";
 
@@ -104,6 +114,8 @@ impl ApiError {
             Self::InvalidId => "INVALID_ID",
             Self::InvalidCursor(_) => "INVALID_CURSOR",
             Self::NotFound | Self::NoSuchAddress => "NOT_FOUND",
+            Self::PersistedQueryNotFound => Self::PERSISTED_QUERY_NOT_FOUND,
+            Self::PersistedQueryNotSupported => Self::PERSISTED_QUERY_NOT_SUPPORTED,
             Self::LimitExceeded(_) => "LIMIT_EXCEEDED",
             Self::ServerBusy | Self::Unconfirmed => Self::SERVER_BUSY,
             Self::TimedOut { .. } => Self::TIMED_OUT,
@@ -121,6 +133,9 @@ impl ApiError {
             Self::InvalidCursor(Some(_)) => "The place of this cursor is no longer in the log.".to_owned(),
             Self::NotFound => "There is nothing here that you may follow.".to_owned(),
             Self::NoSuchAddress => "There is nothing at this address.".to_owned(),
+            // Clients know them by these words, some by nothing else.
+            Self::PersistedQueryNotFound => "PersistedQueryNotFound".to_owned(),
+            Self::PersistedQueryNotSupported => "PersistedQueryNotSupported".to_owned(),
             Self::ServerBusy => "The server is busy: try again in a few seconds.".to_owned(),
             Self::Unconfirmed => {
                 "The database did not say whether this was stored: look, or send it again with the \
@@ -293,12 +308,14 @@ fn extension<'e>(error: &'e ServerError, name: &str) -> Option<&'e str> {
 }
 
 const INTERNAL: &str = "INTERNAL";
-const CODES: [&str; 9] = [
+const CODES: [&str; 11] = [
     "UNAUTHENTICATED",
     "BAD_REQUEST",
     "INVALID_ID",
     "INVALID_CURSOR",
     "NOT_FOUND",
+    ApiError::PERSISTED_QUERY_NOT_FOUND,
+    ApiError::PERSISTED_QUERY_NOT_SUPPORTED,
     "LIMIT_EXCEEDED",
     ApiError::SERVER_BUSY,
     ApiError::TIMED_OUT,

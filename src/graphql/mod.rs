@@ -26,6 +26,7 @@ pub mod node;
 pub mod offer;
 pub mod outcome;
 pub mod page;
+pub mod persisted;
 pub mod plant;
 mod price;
 pub mod request;
@@ -62,6 +63,7 @@ use self::known::Known;
 use self::limits::{Costs, Model};
 use self::live::{Groups, OnBoard, ToTell};
 use self::meter::{Meter, WATCHED_FROM, Watched};
+use self::persisted::Persisted;
 use self::scope::{Caller, Scope, Session};
 use self::specification::{SchemaError, Specification, kind};
 use crate::app::App;
@@ -124,6 +126,8 @@ pub struct Parts {
     model: OnceLock<Option<Model>>,
     /// Documents that were read before.
     known: Known,
+    /// Texts that are sent by their hashes.
+    persisted: Persisted,
     sdl: String,
     busy: Busy,
     app: App,
@@ -203,6 +207,7 @@ impl Api {
             costs: Costs::of_schema(&document),
             model: OnceLock::new(),
             known: Known::default(),
+            persisted: Persisted::default(),
             sdl,
             busy: Busy::default(),
             app,
@@ -377,6 +382,7 @@ impl Api {
         let (runnable, price) = self.ready(&mut document)?;
         let config = &self.app.config;
         let mut request = document.request;
+        self.keep(&request, caller.address);
         let asked = request.extensions.get("cost") == Some(&ConstValue::Boolean(true));
         request.operation_name = None;
         request.set_parsed_query(runnable.executable());

@@ -3,8 +3,8 @@
 use async_graphql::{Request, Variables};
 use serde_json::{Map, Value};
 
-use super::document::DocumentId;
 use super::error::ApiError;
+use super::persisted::DocumentId;
 
 /// Reads a request. What is not known is left alone, as GraphQL over HTTP wants it.
 pub fn read(request: Value) -> Result<Request, ApiError> {

@@ -8,35 +8,45 @@ use serde_json::{Value, json};
 use super::{PRODUCTION, answer, get, post, refusal};
 use crate::support::{TestApp, data, error_code};
 
-const WHO: &str = "query Who { viewer { id } }";
+pub(super) const WHO: &str = "query Who { viewer { id } }";
 const ADD: &str = "mutation Add($name: String!) { createPlant(input: { name: $name }) { plant { name } } }";
 const FOLLOW: &str = "subscription Follow { myFeed { __typename } }";
+const COSTLY: &str =
+    "query Costly { openCareRequests(first: 100) { edges { node { plants { owner { plants(first: 100) {
+    totalCount } } } } } } }";
 const UNTRUSTED: &str = "query Who { viewer { displayName } }";
 
 /// A manifest as Apollo's tools write it.
-struct Manifest(PathBuf);
+pub(super) struct Manifest(PathBuf);
 
 impl Manifest {
-    fn write() -> Self {
+    pub(super) fn write() -> Self {
+        Self::of(&[
+            ("who", "Who", "query", WHO),
+            ("add", "Add", "mutation", ADD),
+            ("follow", "Follow", "subscription", FOLLOW),
+            ("costly", "Costly", "query", COSTLY),
+        ])
+    }
+
+    /// One of some operations: their ids, names, types and bodies.
+    pub(super) fn of(operations: &[(&str, &str, &str, &str)]) -> Self {
         let name = u64::from_ne_bytes(plant_care::crypto::random());
         let path = std::env::temp_dir().join(format!("plant_care_manifest_{name:x}.json"));
-        let operation = |id: &str, name: &str, kind: &str, body: &str| json!({ "id": id, "name": name, "type": kind, "body": body });
+        let operations = operations
+            .iter()
+            .map(|(id, name, kind, body)| json!({ "id": id, "name": name, "type": kind, "body": body }));
         let manifest = json!({
             "format": "apollo-persisted-query-manifest",
             "version": 1,
-            "operations": [
-                operation("who", "Who", "query", WHO),
-                operation("add", "Add", "mutation", ADD),
-                operation("follow", "Follow", "subscription", FOLLOW),
-                operation("costly", "Costly", "query", "query Costly { openCareRequests(first: 100) { edges { node { plants { owner { plants(first: 100) { totalCount } } } } } } }"),
-            ],
+            "operations": operations.collect::<Vec<_>>(),
         });
         std::fs::write(&path, manifest.to_string()).unwrap();
         Self(path)
     }
 
     /// A server that has it.
-    async fn serve(&self, settings: &[(&str, &str)]) -> TestApp {
+    pub(super) async fn serve(&self, settings: &[(&str, &str)]) -> TestApp {
         let path = self.0.to_str().unwrap();
         let settings: Vec<_> = settings
             .iter()
@@ -53,7 +63,8 @@ impl Drop for Manifest {
     }
 }
 
-fn hash(id: &str) -> Value {
+/// The extensions that name a document.
+pub(super) fn hash(id: &str) -> Value {
     json!({ "persistedQuery": { "version": 1, "sha256Hash": id } })
 }
 
@@ -97,12 +108,10 @@ async fn a_document_is_run_by_its_id_in_either_way() {
 async fn development_runs_other_documents_too_and_refuses_ids_that_are_none() {
     let manifest = Manifest::write();
     let app = manifest.serve(&[]).await;
-    let (_, other) =
-        answer(post(&app).json(&json!({ "query": UNTRUSTED, "extensions": hash("other") }))).await;
+    let (_, other) = answer(post(&app).json(&json!({ "query": UNTRUSTED }))).await;
     assert_eq!(other, json!({ "data": { "viewer": null } }));
     for wrong in [
         json!({ "documentId": "nothing" }),
-        json!({ "extensions": hash("nothing") }),
         json!({ "documentId": "who", "extensions": hash("add") }),
         json!({ "documentId": "who", "query": UNTRUSTED }),
         json!({ "documentId": "" }),

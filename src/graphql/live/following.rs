@@ -159,6 +159,7 @@ impl Api {
             .groups
             .join(self, (prepared, price.cost), &request, caller, &plan);
         let group = group.map_err(refused)?;
+        self.keep(&request, caller.address);
         let topic = app.hub.topic(plan.stream);
         let seat = Arc::new(Seat::new(Arc::clone(mailbox), number));
         let place = topic.sit(Arc::clone(&seat));

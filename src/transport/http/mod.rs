@@ -135,15 +135,18 @@ async fn answer(
     turn: Option<Turn>,
 ) -> Result<Response, Refusal> {
     let accepted = asking.accepted;
-    let bound_to = asking.ticket.is_some().then(|| events::fingerprint(&request));
     let document = match api.document(request) {
         Ok(document) => document,
         // One who can only be answered with events is told so there.
         Err(answer) if accepted.single.is_none() && accepted.event_stream => {
             return Ok(sse::only(&answer));
         }
-        Err(answer) => return Ok(respond(accepted.single.unwrap_or_default(), &answer)),
+        Err(answer) => return Ok(respond(accepted.of_refusal(&answer), &answer)),
     };
+    let bound_to = asking
+        .ticket
+        .is_some()
+        .then(|| events::fingerprint(document.request()));
     let events = accepted.wants_events(&document);
     if asking.by_get && (document.has_mutations() || !(events || document.has_only_queries())) {
         // A link or an image must not be able to change anything.

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use crate::graphql::busy::{is_busy, is_timed_out};
 use crate::graphql::document::Document;
 use crate::graphql::error::ApiError;
+use crate::graphql::persisted::asks_for_text;
 
 /// A media type of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum MediaType {
 pub struct Accepted {
     /// The media type of one answer; none if it takes none of ours.
     pub single: Option<MediaType>,
+    /// Whether it takes `application/json`, however little it likes it.
+    pub json: bool,
     /// Whether it names `text/event-stream`: answers one after another, as server-sent events.
     pub event_stream: bool,
     /// Whether it names `text/html`: it is a browser.
@@ -44,9 +47,20 @@ impl Accepted {
         };
         Self {
             single: single(&list, &ranges),
+            json: list.trim().is_empty() || best(&ranges, "application/json").is_some(),
             event_stream: named("text/event-stream"),
             html: named("text/html"),
         }
+    }
+
+    /// The media type of a refusal before there was an operation. What has a client send a document's text is no failure,
+    /// and the status of `application/json` does not make it one.
+    pub fn of_refusal(self, refusal: &Answer) -> MediaType {
+        if self.json && asks_for_text(refusal) {
+            return MediaType::Json;
+        }
+        // Who takes nothing of ours is told so in the plainest way.
+        self.single.unwrap_or_default()
     }
 
     /// Whether an operation is to be answered by server-sent events: to who takes nothing else, or takes them
@@ -97,6 +111,8 @@ pub fn status_of(error: &ApiError) -> StatusCode {
         ApiError::BadRequest(_)
         | ApiError::InvalidId
         | ApiError::InvalidCursor(_)
+        | ApiError::PersistedQueryNotFound
+        | ApiError::PersistedQueryNotSupported
         | ApiError::LimitExceeded(_) => StatusCode::BAD_REQUEST,
     }
 }
