@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use async_graphql::Positioned;
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
     EnumType, FieldDefinition, InputValueDefinition, TypeDefinition, TypeKind, TypeSystemDefinition,
 };
+
+use crate::support::definitions;
 
 #[test]
 fn the_file_in_the_repository_is_what_the_program_serves() {
@@ -73,7 +74,7 @@ fn of_type(definition: &TypeDefinition, missing: &mut Vec<String>) {
 /// What of a schema has no description.
 fn undescribed(sdl: &str) -> Vec<String> {
     let mut missing = Vec::new();
-    for definition in parse_schema(sdl).unwrap().definitions {
+    for definition in definitions(sdl) {
         if let TypeSystemDefinition::Type(definition) = definition {
             of_type(&definition.node, &mut missing);
         }

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Response, Schema};
 use criterion::Criterion;
@@ -104,8 +103,10 @@ impl Fields {
         let mut schema = Schema::build(Query, EmptyMutation, EmptySubscription);
         if extended {
             let sdl = Schema::new(Query, EmptyMutation, EmptySubscription).sdl();
+            let types = apollo_compiler::Schema::parse(sdl, "schema.graphql")
+                .map_err(|failed| failed.errors.to_string())?;
             schema = schema.extension(Resolvers {
-                calls: Arc::new(Calls::of_schema(&parse_schema(sdl)?, &telemetry.metrics)),
+                calls: Arc::new(Calls::of_schema(&types, &telemetry.metrics)),
                 telemetry: Arc::clone(&telemetry),
                 is_ours: |_| true,
             });

@@ -28,7 +28,6 @@ pub mod outcome;
 pub mod page;
 pub mod persisted;
 pub mod plant;
-mod price;
 pub mod request;
 pub mod runnable;
 pub mod scalars;
@@ -43,10 +42,9 @@ mod turn;
 pub mod user;
 
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_graphql::futures_util::StreamExt as _;
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{
     IntrospectionMode, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema,
@@ -60,15 +58,16 @@ use self::discreet::discreet;
 use self::document::Document;
 use self::error::{ApiError, is_ours, outcome, with_codes};
 use self::known::Known;
-use self::limits::{Costs, Model};
+use self::limits::Costs;
 use self::live::{Groups, OnBoard, ToTell};
 use self::meter::{Meter, WATCHED_FROM, Watched};
 use self::persisted::Persisted;
+use self::runnable::Ready;
 use self::scope::{Caller, Scope, Session};
 use self::specification::{SchemaError, Specification, kind};
 use crate::app::App;
 use crate::auth::Bearer;
-use crate::telemetry::calls::{Calls, Plan};
+use crate::telemetry::calls::Calls;
 use crate::telemetry::operation::{Notes, Operation, Outcome};
 use crate::telemetry::resolvers::Resolvers;
 
@@ -122,8 +121,6 @@ pub struct Parts {
     groups: Groups,
     on_board: Arc<OnBoard>,
     costs: Costs,
-    /// The schema as introspection tells of it, since somebody asked.
-    model: OnceLock<Option<Model>>,
     /// Documents that were read before.
     known: Known,
     /// Texts that are sent by their hashes.
@@ -141,13 +138,24 @@ impl Deref for Api {
     }
 }
 
+/// What the schema says of itself.
+const DESCRIPTION: &str = "\
+Care of plants whose owners are away: caretakers look after them, botanists advise, and everybody who takes part follows
+live what happens. Every stream can be resumed with the last cursor that was seen.";
+
 /// The schema's text: what `plant-care schema` prints.
 pub fn sdl() -> String {
     let options = SDLExportOptions::new()
         .sorted_fields()
         .include_specified_by()
         .use_space_ident();
-    without_standard_directives(&builder().finish().sdl_with_options(options))
+    let sdl = without_standard_directives(&builder().finish().sdl_with_options(options));
+    // The library writes none for the schema itself.
+    sdl.replacen(
+        "\nschema {",
+        &format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{"),
+        1,
+    )
 }
 
 /// The directives of the GraphQL specification are every schema's, and are not written down (section 3.13).
@@ -184,8 +192,8 @@ impl Api {
     /// they can be compared with the program's own.
     pub fn extended(app: App, extend: impl Fn(Builder) -> Builder) -> Result<Self, SchemaError> {
         let sdl = sdl();
-        let document = parse_schema(&sdl)?;
-        let calls = Arc::new(Calls::of_schema(&document, &app.telemetry.metrics));
+        let specification = Specification::of_sdl(&sdl, app.config.introspection)?;
+        let calls = Arc::new(Calls::of_schema(specification.schema(), &app.telemetry.metrics));
         let watched = Watched(Resolvers {
             telemetry: Arc::clone(&app.telemetry),
             calls: Arc::clone(&calls),
@@ -198,14 +206,13 @@ impl Api {
             extend(builder.validation_mode(ValidationMode::Fast))
         };
         Ok(Self(Arc::new(Parts {
-            specification: Specification::of_sdl(&sdl, app.config.introspection)?,
             schema: builder().finish(),
             observed: builder().extension(watched).finish(),
             calls,
             groups: Groups::default(),
             on_board,
-            costs: Costs::of_schema(&document),
-            model: OnceLock::new(),
+            costs: Costs::of_schema(specification.schema()),
+            specification,
             known: Known::default(),
             persisted: Persisted::default(),
             sdl,
@@ -281,11 +288,10 @@ impl Api {
         };
         let Admitted {
             request,
-            cost,
-            plan,
-            is_large,
+            ready,
+            price,
         } = admitted;
-        let schema = if is_large || operation.run.is_looked_at_closely() {
+        let schema = if ready.cost >= WATCHED_FROM || operation.run.is_looked_at_closely() {
             &self.observed
         } else {
             &self.schema
@@ -294,15 +300,16 @@ impl Api {
         let Ok(mut response) = tokio::time::timeout(limits.operation, schema.execute(request)).await else {
             return self.out_of_time(is_mutation);
         };
-        self.calls.count(&plan, &mut response);
+        self.calls.count(&ready.runnable.plan, &mut response);
+        response.data = ready.runnable.with_told(response.data, ready.told);
         let metrics = &self.app.telemetry.metrics.graphql;
         self.calls
             .count_called(&operation.run.notes().take_called(), metrics);
         self.busy.note_response(&response);
         let response = meter.bounded(response, is_mutation);
         let response = with_codes(discreet(response, written.as_deref()));
-        match cost {
-            Some(cost) => response.extension("cost", cost),
+        match price {
+            Some(price) => response.extension("cost", price),
             None => response,
         }
     }
@@ -379,32 +386,26 @@ impl Api {
         notes: &Arc<Notes>,
         meter: &Arc<Meter>,
     ) -> Result<Admitted, Box<Response>> {
-        let (runnable, price) = self.ready(&mut document)?;
-        let config = &self.app.config;
+        let ready = self.ready(&mut document)?;
         let mut request = document.request;
         self.keep(&request, caller.address);
         let asked = request.extensions.get("cost") == Some(&ConstValue::Boolean(true));
         request.operation_name = None;
-        request.set_parsed_query(runnable.executable());
-        if !config.introspection {
-            request.introspection_mode = IntrospectionMode::Disabled;
-        }
+        request.set_parsed_query(ready.runnable.executable());
+        // What the schema tells of itself is in the answer without it.
+        request.introspection_mode = IntrospectionMode::Disabled;
         Ok(Admitted {
             request: request.data(self.scope(caller, notes, meter)),
-            plan: Arc::clone(&runnable.plan),
-            cost: asked.then(|| price.told(&config.limits)),
-            is_large: price.cost + price.introspection >= WATCHED_FROM,
+            price: asked.then(|| ready.price(&self.app.config.limits)),
+            ready,
         })
     }
 }
 
-/// An operation within the limits.
+/// An operation that may run.
 struct Admitted {
     request: Request,
-    /// What it will have called.
-    plan: Arc<Plan>,
+    ready: Ready,
     /// What is told of its cost, if that was asked for.
-    cost: Option<ConstValue>,
-    /// Whether so much is resolved that it is watched.
-    is_large: bool,
+    price: Option<ConstValue>,
 }

@@ -1,17 +1,20 @@
 //! Operations made ready to run: valid, in their canonical form, within the limits of what they cost.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
-use async_graphql::{Pos, Positioned, Response, ServerError, Variables};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, Selection};
+use async_graphql::{Pos, Positioned, Response, ServerError, Value, Variables, value};
+use async_graphql_value::ConstValue;
+use indexmap::IndexMap;
 
 use super::Api;
 use super::discreet::discreet;
 use super::document::Document;
 use super::error::{ApiError, Exceeded, with_codes};
-use super::limits::is_sized;
-use super::price::Price;
-use super::specification::{Canonical, TooLarge, print};
+use super::limits::{Measured, is_sized};
+use super::specification::{Canonical, Told, TooDear, TooLarge, is_introspection, print};
+use crate::config::Limits;
 use crate::crypto;
 use crate::telemetry::calls::Plan;
 
@@ -26,8 +29,8 @@ pub struct Runnable {
     pub plan: Arc<Plan>,
     /// How many fields it has.
     pub nodes: usize,
-    /// What it costs, if nothing that is sent has a size.
-    price: OnceLock<Price>,
+    /// What it runs, if nothing that is sent has a size.
+    measured: OnceLock<Measured>,
     /// Its text, hashed.
     fingerprint: OnceLock<[u8; 32]>,
 }
@@ -38,7 +41,7 @@ impl Runnable {
             operation: Positioned::new(operation, Pos::default()),
             plan: Arc::new(plan),
             nodes,
-            price: OnceLock::new(),
+            measured: OnceLock::new(),
             fingerprint: OnceLock::new(),
         }
     }
@@ -48,12 +51,33 @@ impl Runnable {
         &self.operation.node
     }
 
-    /// The same, as it is handed to whoever runs it.
+    /// What of it is resolved, as it is handed to whoever does that.
     pub fn executable(&self) -> ExecutableDocument {
+        let mut operation = self.operation.clone();
+        let items = &mut operation.node.selection_set.node.items;
+        items.retain(|item| !matches!(&item.node, Selection::Field(field) if is_introspection(&field.node)));
         ExecutableDocument {
-            operations: DocumentOperations::Single(self.operation.clone()),
-            fragments: std::collections::HashMap::new(),
+            operations: DocumentOperations::Single(operation),
+            fragments: HashMap::new(),
         }
+    }
+
+    /// What was resolved, with what the schema tells of itself in its place.
+    pub fn with_told(&self, resolved: Value, mut told: Told) -> Value {
+        let mut resolved = match resolved {
+            Value::Object(resolved) if !told.fields.is_empty() => resolved,
+            // A field that must not be null takes all with it.
+            resolved => return resolved,
+        };
+        let mut data = IndexMap::with_capacity(resolved.len() + told.fields.len());
+        for item in &self.operation().selection_set.node.items {
+            if let Selection::Field(field) = &item.node {
+                let key = &field.node.response_key().node;
+                let value = resolved.swap_remove(key).or_else(|| told.fields.swap_remove(key));
+                data.extend(value.map(|value| (key.clone(), value)));
+            }
+        }
+        Value::Object(data)
     }
 
     /// What is the same for all that run the same, whatever their documents look like.
@@ -63,16 +87,49 @@ impl Runnable {
     }
 }
 
+/// An operation within all limits.
+pub(super) struct Ready {
+    pub(super) runnable: Arc<Runnable>,
+    /// What is resolved, by the most that it may return.
+    pub(super) cost: usize,
+    /// What the schema tells of itself.
+    pub(super) told: Told,
+}
+
+impl Ready {
+    /// What it costs, as clients are told.
+    pub(super) fn price(&self, limits: &Limits) -> ConstValue {
+        let (requested, maximum) = (self.cost, limits.cost);
+        if self.told.cost == 0 {
+            return value!({ "requested": requested, "maximum": maximum });
+        }
+        value!({
+            "requested": requested,
+            "maximum": maximum,
+            "introspection": { "requested": (self.told.cost), "maximum": (limits.introspection_cost) },
+        })
+    }
+}
+
 impl Api {
     /// Refuses what is not valid or costs too much, gives the variables of the request their values, and says what runs.
-    pub(super) fn ready(&self, document: &mut Document) -> Result<(Arc<Runnable>, Price), Box<Response>> {
+    pub(super) fn ready(&self, document: &mut Document) -> Result<Ready, Box<Response>> {
         let runnable = self
             .runnable(document)
             .map_err(|errors| self.refusal(errors, document))?;
-        let price = self
-            .price(&runnable, &document.request.variables)
-            .map_err(|error| Box::new(error.into_response()))?;
-        Ok((runnable, price))
+        let variables = &document.request.variables;
+        let refused = |error: ApiError| Box::new(error.into_response());
+        let measured = self.measure(&runnable, variables).map_err(refused)?;
+        let told = if measured.introspects {
+            self.introspect(&runnable, variables).map_err(refused)?
+        } else {
+            Told::default()
+        };
+        Ok(Ready {
+            runnable,
+            cost: measured.cost,
+            told,
+        })
     }
 
     fn runnable(&self, document: &mut Document) -> Result<Arc<Runnable>, Vec<ServerError>> {
@@ -118,16 +175,37 @@ impl Api {
         Box::new(with_codes(refusal))
     }
 
-    /// What an operation costs, if it may cost that.
-    fn price(&self, runnable: &Runnable, variables: &Variables) -> Result<Price, ApiError> {
-        if is_sized(variables) {
-            return self.measure(runnable.operation(), variables);
+    /// What an operation runs, if it may run that.
+    fn measure(&self, runnable: &Runnable, variables: &Variables) -> Result<Measured, ApiError> {
+        let measure = || self.costs.measure(runnable.operation(), variables);
+        let measured = if is_sized(variables) {
+            measure()
+        } else {
+            *runnable.measured.get_or_init(measure)
+        };
+        match measured.exceeded(&self.app.config.limits) {
+            Some(exceeded) => Err(ApiError::LimitExceeded(exceeded)),
+            None => Ok(measured),
         }
-        if let Some(price) = runnable.price.get() {
-            return Ok(*price);
+    }
+
+    fn introspect(&self, runnable: &Runnable, variables: &Variables) -> Result<Told, ApiError> {
+        let config = &self.app.config;
+        if !config.introspection {
+            let message = "The schema cannot be asked for here: introspection is switched off.";
+            return Err(ApiError::BadRequest(message.to_owned()));
         }
-        let price = self.measure(runnable.operation(), variables)?;
-        Ok(*runnable.price.get_or_init(|| price))
+        let maximum = config.limits.introspection_cost;
+        let told = self
+            .specification
+            .introspect(runnable.operation(), variables, maximum);
+        told.map_err(|TooDear(value)| {
+            ApiError::LimitExceeded(Exceeded {
+                limit: "INTROSPECTION_COST",
+                value,
+                maximum,
+            })
+        })
     }
 }
 

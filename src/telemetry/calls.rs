@@ -10,9 +10,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use apollo_compiler::Schema;
+use apollo_compiler::schema::ExtendedType;
 use async_graphql::parser::types::{
-    BaseType, Field, InlineFragment, OperationDefinition, OperationType, Selection, SelectionSet,
-    ServiceDocument, TypeKind, TypeSystemDefinition,
+    Field, InlineFragment, OperationDefinition, OperationType, Selection, SelectionSet,
 };
 use async_graphql::{Name, Pos, Positioned};
 
@@ -31,8 +32,6 @@ pub struct Calls {
 #[derive(Debug)]
 struct Type {
     is_object: bool,
-    /// The objects that an interface or a union may be.
-    possible: Vec<usize>,
     fields: HashMap<String, FieldOfType>,
 }
 
@@ -83,64 +82,24 @@ enum Item {
 
 impl Calls {
     /// Reads a schema, and finds the metrics of all its fields.
-    pub fn of_schema(schema: &ServiceDocument, metrics: &Metrics) -> Self {
-        let mut kinds = Vec::new();
-        for definition in &schema.definitions {
-            if let TypeSystemDefinition::Type(definition) = definition
-                && matches!(
-                    definition.node.kind,
-                    TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_)
-                )
-            {
-                kinds.push((definition.node.name.node.to_string(), &definition.node.kind));
-            }
+    pub fn of_schema(schema: &Schema, metrics: &Metrics) -> Self {
+        let types = schema.types.values();
+        let types: Vec<_> = types
+            .filter(|of_type| {
+                !of_type.is_built_in()
+                    && (of_type.is_object() || of_type.is_interface() || of_type.is_union())
+            })
+            .collect();
+        let names = types.iter().map(|of_type| of_type.name().to_string());
+        let by_name: HashMap<String, usize> = names.zip(0..).collect();
+        let types = types.into_iter().map(|of_type| Type {
+            is_object: of_type.is_object(),
+            fields: fields(of_type, &by_name, metrics),
+        });
+        Self {
+            types: types.collect(),
+            by_name,
         }
-        let by_name: HashMap<String, usize> = kinds.iter().map(|(name, _)| name.clone()).zip(0..).collect();
-        let mut types: Vec<Type> = Vec::new();
-        let mut possible = vec![Vec::new(); kinds.len()];
-        for (number, (name, kind)) in kinds.iter().enumerate() {
-            let (fields, abstracts, members) = match kind {
-                TypeKind::Object(object) => (object.fields.as_slice(), object.implements.as_slice(), &[][..]),
-                TypeKind::Interface(interface) => (interface.fields.as_slice(), &[][..], &[][..]),
-                TypeKind::Union(union) => (&[][..], &[][..], union.members.as_slice()),
-                _ => continue,
-            };
-            for interface in abstracts {
-                if let Some(interface) = by_name.get(interface.node.as_str()) {
-                    possible[*interface].push(number);
-                }
-            }
-            possible[number].extend(
-                members
-                    .iter()
-                    .filter_map(|member| by_name.get(member.node.as_str())),
-            );
-            let is_object = matches!(kind, TypeKind::Object(_));
-            let fields = fields.iter().map(|field| {
-                let field = &field.node;
-                let returned = base(&field.ty.node.base);
-                let returns = by_name.get(returned).copied();
-                let of_field = FieldOfType {
-                    // An interface's fields are resolved as those of its objects.
-                    metrics: metrics.graphql.field(is_object.then_some(name), &field.name.node),
-                    coordinate: format!("{name}.{}", field.name.node),
-                    works: is_root(name)
-                        || (!is_part_of_page(name, returned) && returns.is_some())
-                        || !field.arguments.is_empty(),
-                    returns,
-                };
-                (field.name.node.to_string(), of_field)
-            });
-            types.push(Type {
-                is_object,
-                possible: Vec::new(),
-                fields: fields.collect(),
-            });
-        }
-        for (of_type, possible) in types.iter_mut().zip(possible) {
-            of_type.possible = possible;
-        }
-        Self { types, by_name }
     }
 
     /// A field of the schema.
@@ -262,9 +221,32 @@ fn is_part_of_page(parent: &str, returned: &str) -> bool {
         || returned == "PageInfo"
 }
 
-fn base(ty: &BaseType) -> &str {
-    match ty {
-        BaseType::Named(name) => name,
-        BaseType::List(ty) => base(&ty.base),
-    }
+fn fields(
+    of_type: &ExtendedType,
+    by_name: &HashMap<String, usize>,
+    metrics: &Metrics,
+) -> HashMap<String, FieldOfType> {
+    let fields = match of_type {
+        ExtendedType::Object(object) => &object.fields,
+        ExtendedType::Interface(interface) => &interface.fields,
+        _ => return HashMap::new(),
+    };
+    let name = of_type.name().as_str();
+    let fields = fields.values().map(|field| {
+        let returned = field.ty.inner_named_type().as_str();
+        let returns = by_name.get(returned).copied();
+        let of_field = FieldOfType {
+            // An interface's fields are resolved as those of its objects.
+            metrics: metrics
+                .graphql
+                .field(of_type.is_object().then_some(name), &field.name),
+            coordinate: format!("{name}.{}", field.name),
+            works: is_root(name)
+                || (!is_part_of_page(name, returned) && returns.is_some())
+                || !field.arguments.is_empty(),
+            returns,
+        };
+        (field.name.to_string(), of_field)
+    });
+    fields.collect()
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, Type, TypeKind, TypeSystemDefinition};
 use plant_care::graphql::sdl;
+
+use crate::support::definitions;
 
 /// The arguments of every connection.
 const OF_A_PAGE: [&str; 4] = ["first", "after", "last", "before"];
@@ -66,21 +67,18 @@ pub(super) type Path<'s> = Vec<&'s Relation>;
 
 impl Shape {
     pub(super) fn of_schema() -> Self {
-        let document = parse_schema(sdl()).unwrap();
+        let definitions = definitions(&sdl());
         let mut shape = Self {
             relations: Vec::new(),
             kinds: BTreeMap::new(),
             enums: BTreeMap::new(),
         };
-        let types = document
-            .definitions
-            .iter()
-            .filter_map(|definition| match definition {
-                TypeSystemDefinition::Type(of_type) => {
-                    Some((of_type.node.name.node.to_string(), &of_type.node.kind))
-                }
-                _ => None,
-            });
+        let types = definitions.iter().filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(of_type) => {
+                Some((of_type.node.name.node.to_string(), &of_type.node.kind))
+            }
+            _ => None,
+        });
         let types: Types<'_> = types.collect();
         shape.name(&types);
         let inherited = shape.inherited(&types);

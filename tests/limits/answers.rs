@@ -193,14 +193,16 @@ async fn one_password_is_hashed_for_a_document_and_none_for_one_with_two() {
 
 #[tokio::test]
 async fn others_have_their_turn_while_much_is_resolved() {
-    let app = TestApp::start_with(&[("LIMIT_INTROSPECTION_COST", "1000000")]).await;
-    // Everything runs on one thread here: without turns a small request would wait for the whole of a large one.
+    let plenty =
+        ["DOCUMENT_BYTES", "TOKENS", "NODES", "ALIASES", "COST"].map(|limit| format!("LIMIT_{limit}"));
+    let plenty: Vec<_> = plenty.iter().map(|limit| (limit.as_str(), "1000000")).collect();
+    let app = TestApp::start_with(&plenty).await;
+    // Nothing of it waits, and everything runs on one thread here: without turns a small request would wait for the whole
+    // of a large one.
     let large = format!(
-        "{{ __schema {{ types {{ {} }} }} }}",
-        numbered(16, |number| format!(
-            "f{number}: fields(includeDeprecated: true) {{
-                name description args {{ name type {{ name ofType {{ name }} }} }} type {{ name }} }}"
-        ))
+        "{{ {} }} fragment limits on ServiceLimits {{ {} }}",
+        numbered(20, |number| format!("s{number}: serviceLimits {{ ...limits }}")),
+        numbered(4_000, |number| format!("a{number}: nodes"))
     );
     let (mut answered, mut is_done) = (0, false);
     let mut large = std::pin::pin!(app.send(None, &large, json!({})));

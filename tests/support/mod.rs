@@ -16,6 +16,8 @@ pub(crate) mod wire;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::TypeSystemDefinition;
 use chrono::{DateTime, TimeDelta, Utc};
 use plant_care::app::App;
 use plant_care::clock::Clock;
@@ -453,4 +455,13 @@ pub(crate) fn server_of_databases() -> Option<String> {
     std::env::var("TEST_DATABASE_URL")
         .ok()
         .filter(|url| !url.is_empty())
+}
+
+/// The definitions of a schema's types: the parser knows no description of the schema itself.
+pub(crate) fn definitions(sdl: &str) -> Vec<TypeSystemDefinition> {
+    let end = sdl
+        .rfind("\n\"\"\"\nschema {")
+        .and_then(|end| sdl[..end].rfind("\n\"\"\"\n"));
+    let types = end.map_or(sdl, |end| &sdl[..end]);
+    parse_schema(types).unwrap().definitions
 }

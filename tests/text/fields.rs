@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
     BaseType, FieldDefinition, InputValueDefinition, Type, TypeKind, TypeSystemDefinition,
 };
@@ -10,7 +9,7 @@ use plant_care::entity::OfferId;
 use plant_care::graphql::scalars::GlobalId as _;
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, Story, story};
+use crate::support::{PASSWORD, Story, definitions, story};
 
 /// A field of an input type, or an argument of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +59,7 @@ impl fmt::Display for Field {
 /// Every place that takes text, in the order of the schema.
 pub(super) fn of_schema() -> Vec<Field> {
     let mut fields = Vec::new();
-    for definition in parse_schema(plant_care::graphql::sdl()).unwrap().definitions {
+    for definition in definitions(&plant_care::graphql::sdl()) {
         let TypeSystemDefinition::Type(definition) = definition else {
             continue;
         };

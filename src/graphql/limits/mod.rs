@@ -1,21 +1,20 @@
 //! What a document asks for, measured before anything of it runs: [what it says](written) as soon as it is parsed, and what
-//! its operation runs in its canonical form. What is [resolved](cost) costs by the most that it may return, and
-//! [introspection] what it does return.
+//! its operation runs in its canonical form. What is [resolved](cost) costs by the most that it may return; what is told of
+//! the schema, what it does return, which is counted as it is told.
 
 mod cost;
-mod introspection;
 pub mod maxima;
 mod schema;
 pub mod written;
 
 use async_graphql::Variables;
-use async_graphql::parser::types::{OperationDefinition, OperationType, Selection};
+use async_graphql::parser::types::{Field, OperationDefinition, OperationType, Selection};
 
 use self::cost::Counting;
 pub(super) use self::cost::is_sized;
-pub(super) use self::introspection::{Model, WHOLE_SCHEMA};
 pub use self::schema::Costs;
 use super::error::Exceeded;
+use super::specification::is_introspection;
 use crate::config::Limits;
 
 /// What an operation runs.
@@ -34,17 +33,19 @@ impl Costs {
     /// Measures an operation in its canonical form.
     pub fn measure(&self, operation: &OperationDefinition, variables: &Variables) -> Measured {
         let root = &operation.selection_set.node.items;
-        let names = root.iter().filter_map(|item| match &item.node {
-            Selection::Field(field) => Some(field.node.name.node.as_str()),
+        let fields = root.iter().filter_map(|item| match &item.node {
+            Selection::Field(field) => Some(&field.node),
             _ => None,
         });
-        let hashes =
-            |name: &&str| operation.ty == OperationType::Mutation && maxima::HASH_A_PASSWORD.contains(name);
+        let hashes = |field: &&Field| {
+            let name = field.name.node.as_str();
+            operation.ty == OperationType::Mutation && maxima::HASH_A_PASSWORD.contains(&name)
+        };
         Measured {
             cost: Counting::new(self, variables).operation(operation),
-            introspects: names.clone().any(|name| name == "__schema" || name == "__type"),
+            introspects: fields.clone().any(is_introspection),
             root_fields: root.len(),
-            passwords: names.filter(hashes).count(),
+            passwords: fields.filter(hashes).count(),
             is_subscription: operation.ty == OperationType::Subscription,
         }
     }

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use async_graphql::Positioned;
-use async_graphql::parser::types::{
-    BaseType, FieldDefinition, OperationType, ServiceDocument, Type, TypeKind, TypeSystemDefinition,
-};
+use apollo_compiler::Schema;
+use apollo_compiler::schema::ExtendedType;
+use async_graphql::parser::types::OperationType;
 
 use super::maxima::of_list;
 
@@ -45,21 +44,18 @@ pub(super) enum Shape {
 
 impl Costs {
     /// Reads what matters of a schema.
-    pub fn of_schema(schema: &ServiceDocument) -> Self {
-        let mut kinds = Vec::new();
-        for definition in &schema.definitions {
-            if let TypeSystemDefinition::Type(definition) = definition
-                && matches!(
-                    definition.node.kind,
-                    TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_)
-                )
-            {
-                kinds.push((definition.node.name.node.to_string(), &definition.node.kind));
-            }
-        }
-        let by_name: HashMap<String, usize> = kinds.iter().map(|(name, _)| name.clone()).zip(0..).collect();
-        let types = kinds.iter().map(|(name, kind)| TypeCosts {
-            fields: costs(name, kind, &by_name),
+    pub fn of_schema(schema: &Schema) -> Self {
+        let types = schema.types.values();
+        let types: Vec<_> = types
+            .filter(|of_type| {
+                !of_type.is_built_in()
+                    && (of_type.is_object() || of_type.is_interface() || of_type.is_union())
+            })
+            .collect();
+        let names = types.iter().map(|of_type| of_type.name().to_string());
+        let by_name: HashMap<String, usize> = names.zip(0..).collect();
+        let types = types.into_iter().map(|of_type| TypeCosts {
+            fields: costs(of_type, &by_name),
         });
         Self {
             types: types.collect(),
@@ -78,21 +74,20 @@ impl Costs {
     }
 }
 
-fn costs(of_type: &str, kind: &TypeKind, by_name: &HashMap<String, usize>) -> HashMap<String, FieldCost> {
-    let fields: &[Positioned<FieldDefinition>] = match kind {
-        TypeKind::Object(object) => &object.fields,
-        TypeKind::Interface(interface) => &interface.fields,
-        _ => &[],
+fn costs(of_type: &ExtendedType, by_name: &HashMap<String, usize>) -> HashMap<String, FieldCost> {
+    let fields = match of_type {
+        ExtendedType::Object(object) => &object.fields,
+        ExtendedType::Interface(interface) => &interface.fields,
+        _ => return HashMap::new(),
     };
-    let costs = fields.iter().zip(1..).map(|(field, number)| {
-        let name = field.node.name.node.as_str();
-        let (returned, is_list) = base(&field.node.ty.node);
+    let costs = fields.values().zip(1..).map(|(field, number)| {
+        let returned = field.ty.inner_named_type().as_str();
         let cost = FieldCost {
             number,
             returns: by_name.get(returned).copied(),
-            shape: shape(of_type, name, returned, is_list),
+            shape: shape(of_type.name(), &field.name, returned, field.ty.is_list()),
         };
-        (name.to_owned(), cost)
+        (field.name.to_string(), cost)
     });
     costs.collect()
 }
@@ -112,22 +107,16 @@ fn shape(of_type: &str, field: &str, returned: &str, is_list: bool) -> Shape {
     }
 }
 
-fn base(ty: &Type) -> (&str, bool) {
-    match &ty.base {
-        BaseType::Named(name) => (name.as_str(), false),
-        BaseType::List(ty) => (base(ty).0, true),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::parse_schema;
-
     use super::*;
+    use crate::graphql::sdl;
+    use crate::graphql::specification::Specification;
 
     #[test]
     fn every_list_without_pages_has_a_maximum() {
-        let costs = Costs::of_schema(&parse_schema(crate::graphql::sdl()).unwrap());
+        let specification = Specification::of_sdl(&sdl(), false).unwrap();
+        let costs = Costs::of_schema(specification.schema());
         let mut lists = 0;
         for (name, number) in &costs.by_name {
             for (field, cost) in &costs.types[*number].fields {

@@ -1,7 +1,5 @@
 //! What documents cost, by the schema.
 
-use async_graphql::parser::parse_schema;
-
 use super::written::Written;
 use super::*;
 use crate::graphql::known::Parsed;
@@ -9,15 +7,14 @@ use crate::graphql::sdl;
 use crate::graphql::specification::{Specification, parse};
 
 fn measure(query: &str, variables: serde_json::Value) -> Measured {
-    let sdl = sdl();
-    let specification = Specification::of_sdl(&sdl, false).unwrap();
+    let specification = Specification::of_sdl(&sdl(), false).unwrap();
     let validated = specification.validate(&parse(query).unwrap()).unwrap();
     let chosen = validated.operation(None).unwrap();
     let variables = specification
         .coerce(chosen, Variables::from_json(variables))
         .unwrap();
     let canonical = specification.canonical(chosen, &variables, 5_000).unwrap();
-    Costs::of_schema(&parse_schema(sdl).unwrap()).measure(&canonical.operation, &variables)
+    Costs::of_schema(specification.schema()).measure(&canonical.operation, &variables)
 }
 
 fn written(query: &str) -> Written {

@@ -17,6 +17,7 @@ use crate::graphql::discreet::discreet;
 use crate::graphql::document::Document;
 use crate::graphql::error::{ApiError, Exceeded, outcome, with_codes};
 use crate::graphql::meter::Meter;
+use crate::graphql::runnable::Ready;
 use crate::graphql::scope::Caller;
 use crate::graphql::timeline::cursor;
 use crate::live::listeners::Subscription;
@@ -119,7 +120,7 @@ impl Api {
         last_event_id: Option<&str>,
     ) -> Result<Box<Following>, Box<Response>> {
         let refused = |error: ApiError| Box::new(error.into_response());
-        let (runnable, price) = self.ready(&mut document)?;
+        let Ready { runnable, cost, .. } = self.ready(&mut document)?;
         let prepared = self.groups.operations.of(&runnable).map_err(refused)?;
         let written = self.kept_for_discretion(&document);
         let request = document.request;
@@ -155,9 +156,7 @@ impl Api {
                 maximum,
             }))
         })?;
-        let group = self
-            .groups
-            .join(self, (prepared, price.cost), &request, caller, &plan);
+        let group = self.groups.join(self, (prepared, cost), &request, caller, &plan);
         let group = group.map_err(refused)?;
         self.keep(&request, caller.address);
         let topic = app.hub.topic(plan.stream);

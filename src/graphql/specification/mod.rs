@@ -7,6 +7,7 @@
 //! | `validator` | strict validation | does not look into fragments for fields that cannot be merged, nor at the places in which variables stand |
 //! | `scalars` | reading scalars while it runs | finds a wrong date in the second mutation when the first has run |
 //! | `variables` | coercion while it runs | takes strings for enums and leaves unknown fields out of account, and only where a field is resolved |
+//! | `introspection` | introspection | tells no schema's own description, lists types that nothing refers to, and takes a future for each field |
 //! | `canonical` | collecting fields while it runs | resolves a field as often as it is selected, also one of a mutation, and merges the answers |
 //!
 //! It may go as soon as async-graphql does the same: then `ValidationMode::Strict` does for it. It knows nothing of this
@@ -15,6 +16,7 @@
 //! [GraphQL specification]: https://spec.graphql.org/September2025/
 
 mod canonical;
+mod introspection;
 mod literals;
 mod parser;
 mod printer;
@@ -23,7 +25,7 @@ mod suggestions;
 mod validator;
 mod variables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use apollo_compiler::ast;
 use apollo_compiler::executable::Operation;
@@ -34,6 +36,7 @@ use async_graphql::{ServerError, Variables};
 
 use self::canonical::Deciding;
 pub use self::canonical::{Canonical, TooLarge, kind};
+pub use self::introspection::{Told, TooDear, is_introspection};
 pub use self::printer::print;
 
 /// The schema, as documents are read by it.
@@ -42,6 +45,8 @@ pub struct Specification {
     schema: Valid<Schema>,
     /// The objects that each type may be which has fields.
     possible: HashMap<Name, Vec<Name>>,
+    /// The types that something refers to, the operations' roots first of all.
+    used: HashSet<Name>,
     /// Whether errors suggest names that are close to what was written.
     suggests: bool,
 }
@@ -49,9 +54,6 @@ pub struct Specification {
 /// Why a schema cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    /// It cannot be parsed.
-    #[error("the schema cannot be parsed: {0}")]
-    Syntax(#[from] async_graphql::parser::Error),
     /// It is not valid.
     #[error("the schema is not valid: {0}")]
     Invalid(String),
@@ -85,8 +87,12 @@ pub fn parse(text: &str) -> Result<ast::Document, ServerError> {
 impl Specification {
     /// What documents are read by, from the schema's text. Names of it are suggested only where it may be asked for.
     pub fn of_sdl(sdl: &str, suggests: bool) -> Result<Self, SchemaError> {
-        // What introspection tells of `@oneOf` (section 4.2.2) is not known to the library.
-        let sdl = format!("{sdl}\nextend type __Type {{ isOneOf: Boolean }}\n");
+        // Of `@oneOf` (sections 3.13.5 and 4.2.2) the library does not know.
+        let sdl = format!(
+            "{sdl}
+            extend type __Type {{ \"Whether exactly one of an input object's fields is to be given.\" isOneOf: Boolean }}
+            \"Exactly one field of the input object is to be given, and not null.\" directive @oneOf on INPUT_OBJECT"
+        );
         let schema = Schema::parse_and_validate(sdl, "schema.graphql")
             .map_err(|failed| SchemaError::Invalid(failed.errors.to_string()))?;
         if let Some(scalar) = scalars::unknown(&schema).next() {
@@ -94,9 +100,15 @@ impl Specification {
         }
         Ok(Self {
             possible: possible(&schema),
+            used: used(&schema),
             schema,
             suggests,
         })
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// Whether a document is valid, or what is wrong with it.
@@ -128,6 +140,11 @@ impl Specification {
     /// The objects that a type may be.
     fn possible(&self, of_type: &Name) -> &[Name] {
         self.possible.get(of_type).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether something refers to a type.
+    fn is_used(&self, of_type: &str) -> bool {
+        self.used.contains(of_type)
     }
 
     /// Whether an object is of a type.
@@ -190,4 +207,58 @@ fn possible(schema: &Schema) -> HashMap<Name, Vec<Name>> {
         }
     }
     possible
+}
+
+/// The types that can be reached from an operation, a directive or what introspection tells.
+fn used(schema: &Schema) -> HashSet<Name> {
+    let definition = &schema.schema_definition;
+    let roots = [&definition.query, &definition.mutation, &definition.subscription];
+    let mut next: Vec<Name> = roots
+        .into_iter()
+        .flatten()
+        .map(|root| root.name.clone())
+        .collect();
+    let introspection = schema.types.keys().filter(|name| name.starts_with("__"));
+    next.extend(introspection.cloned());
+    let directives = schema.directive_definitions.values();
+    let arguments = directives.flat_map(|directive| &directive.arguments);
+    next.extend(arguments.map(|argument| argument.ty.inner_named_type().clone()));
+    let mut used = HashSet::new();
+    while let Some(name) = next.pop() {
+        if used.contains(&name) {
+            continue;
+        }
+        match schema.types.get(&name) {
+            Some(ExtendedType::Object(object)) => {
+                next.extend(object.implements_interfaces.iter().map(|one| one.name.clone()));
+                next.extend(object.fields.values().flat_map(|field| referred(field)));
+            }
+            Some(ExtendedType::Interface(interface)) => {
+                let implements = |of_type: &ExtendedType| match of_type {
+                    ExtendedType::Object(object) => object.implements_interfaces.contains(&name),
+                    _ => false,
+                };
+                let objects = schema.types.iter().filter(|(_, of_type)| implements(of_type));
+                next.extend(objects.map(|(object, _)| object.clone()));
+                next.extend(interface.fields.values().flat_map(|field| referred(field)));
+            }
+            Some(ExtendedType::Union(union)) => {
+                next.extend(union.members.iter().map(|member| member.name.clone()));
+            }
+            Some(ExtendedType::InputObject(object)) => {
+                let fields = object.fields.values();
+                next.extend(fields.map(|field| field.ty.inner_named_type().clone()));
+            }
+            _ => {}
+        }
+        used.insert(name);
+    }
+    used
+}
+
+/// The types that a field refers to.
+fn referred(field: &ast::FieldDefinition) -> impl Iterator<Item = Name> {
+    let arguments = field.arguments.iter();
+    let arguments = arguments.map(|argument| argument.ty.inner_named_type().clone());
+    std::iter::once(field.ty.inner_named_type().clone()).chain(arguments)
 }

@@ -68,9 +68,7 @@ impl Calls {
                     }
                 }
                 Item::On(on, items) => {
-                    let applies =
-                        on.is_none_or(|on| on == of_type || self.types[on].possible.contains(&of_type));
-                    if applies {
+                    if on.is_none_or(|on| on == of_type) {
                         self.count_in(items, of_type, objects);
                     }
                 }

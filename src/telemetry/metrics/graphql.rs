@@ -195,9 +195,9 @@ impl Graphql {
     }
 
     /// The handles of a field of an object; those of an interface's are shown nowhere.
-    pub fn field(&self, of_object: Option<&String>, field: &str) -> FieldMetrics {
+    pub fn field(&self, of_object: Option<&str>, field: &str) -> FieldMetrics {
         let labels = FieldLabels {
-            r#type: of_object.cloned().unwrap_or_default(),
+            r#type: of_object.unwrap_or_default().to_owned(),
             field: field.to_owned(),
         };
         match of_object {
