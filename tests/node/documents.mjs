@@ -25,8 +25,11 @@ const USUAL = {
   fragments: 0.18,
   repeated: 0.12,
   directives: 0.06,
-  /** How many selections there are. */
+  /** The share of fields that have selections, at least. */
+  nested: 0,
+  /** How many selections there are about, and in the operation's own selection set at most. */
   size: 40,
+  width: 3,
   /** Whether tokens are written in one way only, with a space between them. */
   isPlain: false,
   /** Values to choose from, by schema coordinate: of an argument, or of an input object's field. None: it is not given. */
@@ -122,7 +125,7 @@ class Making extends Inputs {
    */
   selections(type, depth, scope, count) {
     if (this.seldomDamage()) return '{ }';
-    const wanted = count ?? 1 + Math.floor(this.random() * 3);
+    const wanted = count ?? 1 + Math.floor(this.random() * (depth === 0 ? this.options.width : 3));
     const parts = [];
     for (let index = 0; index < wanted; index += 1) parts.push(this.selection(type, depth, scope, count === 1));
     const [only] = count === 1 ? this.again(type, depth, scope) : [];
@@ -195,8 +198,7 @@ class Making extends Inputs {
       return `${this.chance(0.2) ? `${this.one(TYPENAME_ALIASES)}: ` : ''}__typename${isRoot ? '' : this.directives()}`;
     }
     let alias = this.alias(isRoot ? 0.1 : 0.2);
-    const shallow = all.filter((field) => !isCompositeType(getNamedType(field.type)));
-    const field = this.one(this.isDeep(depth) && shallow.length > 0 ? shallow : all);
+    const field = this.oneOf(all, depth);
     const args = this.arguments(type, field);
     const before = scope.get(alias || field.name);
     const isSame = before?.name === field.name && before.args === args && String(before.type) === String(field.type);
@@ -206,6 +208,13 @@ class Making extends Inputs {
     scope.set(alias || field.name, selected);
     const text = this.selected(selected, depth, isRoot);
     return this.chance(0.04) ? `${text} ${text}` : text;
+  }
+
+  oneOf(fields, depth) {
+    const isNested = (field) => isCompositeType(getNamedType(field.type));
+    const wanted = this.isDeep(depth) ? false : this.chance(this.options.nested) || undefined;
+    const some = fields.filter((field) => isNested(field) === wanted);
+    return this.one(some.length > 0 ? some : fields);
   }
 
   alias(probability) {
