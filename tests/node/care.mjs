@@ -19,10 +19,10 @@ async function register(url, name) {
 }
 
 /** The tokens of a new session of a member. */
-export async function logIn(url, { email }) {
+export async function logIn(url, { email, password = PASSWORD }) {
   const { login } = await client(url)(
     `mutation ($input: LoginInput!) { login(input: $input) { ${tokens} ${userErrors} } }`,
-    { input: { email, password: PASSWORD } },
+    { input: { email, password } },
   );
   return login.session;
 }

@@ -36,9 +36,9 @@ export async function until(condition, seconds, complaint) {
 
 /**
  * A running server, with `settings` besides: its `url` and `folder`, the `management` address, and how to `stop` it;
- * or to `terminate` or `kill` it, and `start` it again at the same place.
+ * or to `terminate` or `kill` it, and `start` it again at the same place. With demonstration data if it `isSeeded`.
  */
-export async function startServer(settings = {}) {
+export async function startServer(settings = {}, { isSeeded = false } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'plant-care-node-'));
   const [port, managementPort] = await freePorts(2);
   const url = `http://127.0.0.1:${port}`;
@@ -57,12 +57,27 @@ export async function startServer(settings = {}) {
     await rm(folder, { recursive: true });
   };
   try {
+    if (isSeeded) await seed(folder);
     await start();
   } catch (error) {
-    await stop();
+    await (running ? stop() : rm(folder, { recursive: true }));
     throw error;
   }
   return { url, folder, management, start, stop, terminate: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+}
+
+const environment = (folder) => ({
+  PATH: process.env.PATH,
+  DATA_DIR: folder,
+  DATABASE_URL: `sqlite://${folder}/plant-care.db`,
+});
+
+async function seed(folder) {
+  const child = spawn(PROGRAM, ['seed'], { cwd: folder, env: environment(folder), stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
+  const [code] = await once(child, 'close');
+  assert.equal(code, 0, output);
 }
 
 /** The program as a process; `ready` when it serves, `ended` when it is gone. */
@@ -71,10 +86,8 @@ function launch(folder, port, settings) {
     // Not in the repository, whose .env is the developer's.
     cwd: folder,
     env: {
-      PATH: process.env.PATH,
+      ...environment(folder),
       LISTEN_ADDR: `127.0.0.1:${port}`,
-      DATA_DIR: folder,
-      DATABASE_URL: `sqlite://${folder}/plant-care.db`,
       DRAIN_SECONDS: '1',
       ...settings,
     },
