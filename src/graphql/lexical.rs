@@ -3,6 +3,8 @@
 //! The parser follows brackets with its own stack and would overflow it; and everything after it costs
 //! time for each token. So both are counted first, in one pass that allocates nothing.
 
+use std::ops::Range;
+
 use super::error::Exceeded;
 use crate::config::Limits;
 
@@ -28,38 +30,50 @@ pub fn check(query: &str, limits: &Limits) -> Result<(), Exceeded> {
     within("NESTING", nesting, NESTING)
 }
 
-/// The tokens of a text, and how deep its brackets nest (GraphQL specification, section 2.1).
-fn count(mut text: &[u8]) -> (usize, usize) {
-    let (mut tokens, mut depth, mut deepest) = (0, 0_usize, 0);
-    while let Some(&byte) = text.first() {
-        let length = match byte {
-            // White space and commas stand for nothing; the three bytes of a byte order mark neither.
-            b' ' | b'\t' | b'\r' | b'\n' | b',' | 0xEF | 0xBB | 0xBF => {
-                text = &text[1..];
-                continue;
-            }
-            b'#' => {
-                let end = text.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-                text = &text[end.unwrap_or(text.len())..];
-                continue;
-            }
-            b'"' => string(text),
+/// The tokens of a text, and how deep its brackets nest.
+fn count(text: &[u8]) -> (usize, usize) {
+    let (mut count, mut depth, mut deepest) = (0, 0_usize, 0);
+    for token in tokens(text) {
+        count += 1;
+        match text[token.start] {
             b'{' | b'[' | b'(' => {
                 depth += 1;
                 deepest = deepest.max(depth);
-                1
             }
-            b'}' | b']' | b')' => {
-                depth = depth.saturating_sub(1);
-                1
-            }
-            _ if is_word(byte) => text.iter().position(|byte| !is_word(*byte)).unwrap_or(text.len()),
-            _ => 1,
-        };
-        tokens += 1;
-        text = &text[length..];
+            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
     }
-    (tokens, deepest)
+    (count, deepest)
+}
+
+/// Where the tokens of a text are (GraphQL specification, section 2.1). What is none stands by itself.
+pub fn tokens(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let rest = text.get(at..)?;
+            let length = match *rest.first()? {
+                // White space and commas stand for nothing; the three bytes of a byte order mark neither.
+                b' ' | b'\t' | b'\r' | b'\n' | b',' | 0xEF | 0xBB | 0xBF => {
+                    at += 1;
+                    continue;
+                }
+                b'#' => {
+                    let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+                    at += end.unwrap_or(rest.len());
+                    continue;
+                }
+                b'"' => string(rest),
+                b'.' if rest.starts_with(b"...") => 3,
+                byte if is_word(byte) => rest.iter().position(|byte| !is_word(*byte)).unwrap_or(rest.len()),
+                _ => 1,
+            };
+            let token = at..at + length;
+            at = token.end;
+            return Some(token);
+        }
+    })
 }
 
 /// The bytes of names and numbers.
@@ -107,6 +121,7 @@ mod tests {
             (18, 2)
         );
         assert_eq!(counted("\u{feff}{a}"), (3, 1));
+        assert_eq!(counted("{ ...f ...on T { b(n: 1.5e3) } }"), (15, 3));
         assert_eq!(counted(""), (0, 0));
     }
 

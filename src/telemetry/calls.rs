@@ -236,10 +236,7 @@ fn fields(
         let returned = field.ty.inner_named_type().as_str();
         let returns = by_name.get(returned).copied();
         let of_field = FieldOfType {
-            // An interface's fields are resolved as those of its objects.
-            metrics: metrics
-                .graphql
-                .field(of_type.is_object().then_some(name), &field.name),
+            metrics: metrics.graphql.field(name, of_type.is_object(), &field.name),
             coordinate: format!("{name}.{}", field.name),
             works: is_root(name)
                 || (!is_part_of_page(name, returned) && returns.is_some())

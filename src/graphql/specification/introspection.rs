@@ -7,7 +7,7 @@ use apollo_compiler::ast::{
     Directive, DirectiveDefinition, EnumValueDefinition, FieldDefinition, InputValueDefinition, Type,
 };
 use apollo_compiler::schema::ExtendedType;
-use apollo_compiler::{Name, Node};
+use apollo_compiler::{Name, Node, Schema};
 use async_graphql::parser::types::{Field, OperationDefinition, Selection, SelectionSet};
 use async_graphql::{Name as Key, Variables};
 use async_graphql_value::{ConstValue, Value};
@@ -67,6 +67,25 @@ impl Specification {
             fields: told,
             cost: telling.cost,
         })
+    }
+}
+
+/// Makes the arguments of introspection what they are (section 4.2): `includeDeprecated` is not null. The library has them
+/// as an older text of the specification had them.
+pub(super) fn correct(schema: &mut Schema) {
+    for (name, of_type) in &mut schema.types {
+        if let ExtendedType::Object(object) = of_type
+            && name.starts_with("__")
+        {
+            for field in object.make_mut().fields.values_mut() {
+                for argument in &mut field.make_mut().arguments {
+                    if argument.name == "includeDeprecated" {
+                        let of_type = argument.ty.as_ref().clone().non_null();
+                        argument.make_mut().ty = Node::new(of_type);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! | here | in place of async-graphql's own | because that |
 //! |---|---|---|
-//! | `parser` | parser | knows neither `\u{1F331}` nor surrogate pairs, and draws errors over several lines |
+//! | `parser`, `grammar` | parser | knows neither `\u{1F331}` nor surrogate pairs, and draws errors over several lines |
 //! | `validator` | strict validation | does not look into fragments for fields that cannot be merged, nor at the places in which variables stand |
 //! | `scalars` | reading scalars while it runs | finds a wrong date in the second mutation when the first has run |
 //! | `variables` | coercion while it runs | takes strings for enums and leaves unknown fields out of account, and only where a field is resolved |
@@ -16,6 +16,7 @@
 //! [GraphQL specification]: https://spec.graphql.org/September2025/
 
 mod canonical;
+mod grammar;
 mod introspection;
 mod literals;
 mod parser;
@@ -30,7 +31,7 @@ use std::collections::{HashMap, HashSet};
 use apollo_compiler::ast;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::schema::ExtendedType;
-use apollo_compiler::validation::Valid;
+use apollo_compiler::validation::{DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql::{ServerError, Variables};
 
@@ -87,14 +88,19 @@ pub fn parse(text: &str) -> Result<ast::Document, ServerError> {
 impl Specification {
     /// What documents are read by, from the schema's text. Names of it are suggested only where it may be asked for.
     pub fn of_sdl(sdl: &str, suggests: bool) -> Result<Self, SchemaError> {
-        // Of `@oneOf` (sections 3.13.5 and 4.2.2) the library does not know.
+        // Of `@oneOf` (sections 3.13.5 and 4.2.2) the library does not know, nor that there is always a reason (3.13.3).
         let sdl = format!(
             "{sdl}
             extend type __Type {{ \"Whether exactly one of an input object's fields is to be given.\" isOneOf: Boolean }}
-            \"Exactly one field of the input object is to be given, and not null.\" directive @oneOf on INPUT_OBJECT"
+            \"Exactly one field of the input object is to be given, and not null.\" directive @oneOf on INPUT_OBJECT
+            \"Whoever uses this should stop.\" directive @deprecated(
+                \"Why, and what takes its place, in Markdown.\" reason: String! = \"No longer supported\"
+            ) on FIELD_DEFINITION | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION | ENUM_VALUE"
         );
-        let schema = Schema::parse_and_validate(sdl, "schema.graphql")
-            .map_err(|failed| SchemaError::Invalid(failed.errors.to_string()))?;
+        let invalid = |errors: &DiagnosticList| SchemaError::Invalid(errors.to_string());
+        let mut schema = Schema::parse(sdl, "schema.graphql").map_err(|failed| invalid(&failed.errors))?;
+        introspection::correct(&mut schema);
+        let schema = schema.validate().map_err(|failed| invalid(&failed.errors))?;
         if let Some(scalar) = scalars::unknown(&schema).next() {
             return Err(SchemaError::Scalar(scalar.to_owned()));
         }

@@ -5,6 +5,7 @@ use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::parser::{Parser, SourceMap, SourceSpan};
 use async_graphql::{Pos, ServerError};
 
+use super::grammar;
 use super::validator::error;
 
 /// What a document is called where its author is told of it.
@@ -12,7 +13,11 @@ const PATH: &str = "document.graphql";
 
 /// Parses a text, or says where it stops being GraphQL (section 2).
 pub(super) fn parse(text: &str) -> Result<Document, ServerError> {
-    Parser::new().parse_ast(text, PATH).map_err(|failed| {
+    let plain = grammar::plain(text).map_err(|at| {
+        let message = "syntax error: a name that is given a value has a colon after it";
+        error(message, Some(Places::in_text(text).at(at)))
+    })?;
+    Parser::new().parse_ast(plain, PATH).map_err(|failed| {
         let places = Places::of(&failed.partial.sources);
         let told = failed.errors.iter().map(|diagnostic| diagnostic.error);
         // What comes after the first is mostly wrong because of it.
@@ -86,6 +91,7 @@ mod tests {
         for (text, line, column) in [
             ("{ viewer { id }", 1, 16),
             ("{\n  viewer(id: ) }", 2, 14),
+            ("{ careRequests(first) { id } }", 1, 21),
             ("{ a(b: \"c\n\") }", 1, 8),
             ("", 1, 1),
         ] {

@@ -194,23 +194,25 @@ impl Graphql {
         self.batches.get_or_create(&Loader { loader }).observe(keys);
     }
 
-    /// The handles of a field of an object; those of an interface's are shown nowhere.
-    pub fn field(&self, of_object: Option<&str>, field: &str) -> FieldMetrics {
+    /// The handles of a field. Calls of an interface's count with those of its objects, and not with these; what a call took
+    /// is known by the type on which the field was selected.
+    pub fn field(&self, of_type: &str, is_object: bool, field: &str) -> FieldMetrics {
         let labels = FieldLabels {
-            r#type: of_object.unwrap_or_default().to_owned(),
+            r#type: of_type.to_owned(),
             field: field.to_owned(),
         };
-        match of_object {
-            Some(_) => FieldMetrics {
-                calls: self.calls.get_or_create_owned(&labels),
-                errors: self.errors.get_or_create_owned(&labels),
-                labels,
-            },
-            None => FieldMetrics {
-                calls: Counter::default(),
-                errors: Counter::default(),
-                labels,
-            },
+        let (calls, errors) = if is_object {
+            (
+                self.calls.get_or_create_owned(&labels),
+                self.errors.get_or_create_owned(&labels),
+            )
+        } else {
+            Default::default()
+        };
+        FieldMetrics {
+            calls,
+            errors,
+            labels,
         }
     }
 
