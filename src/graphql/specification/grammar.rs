@@ -11,8 +11,16 @@ use std::ops::Range;
 
 use crate::graphql::lexical;
 
+/// A text as the parser knows it.
+#[derive(Debug)]
+pub(super) struct Plain {
+    pub(super) text: String,
+    /// Where descriptions were: they have to be strings all the same.
+    pub(super) descriptions: Vec<Range<usize>>,
+}
+
 /// The text without what stands for nothing to who runs it; or where a colon has to be and is not.
-pub(super) fn plain(text: &str) -> Result<String, usize> {
+pub(super) fn plain(text: &str) -> Result<Plain, usize> {
     let tokens: Vec<_> = lexical::tokens(text.as_bytes()).collect();
     let mut plain = text.as_bytes().to_vec();
     let mut end = 0;
@@ -21,7 +29,7 @@ pub(super) fn plain(text: &str) -> Result<String, usize> {
         end = token.end;
     }
     without_commas(&mut plain[end..]);
-    let mut open = Vec::new();
+    let (mut open, mut descriptions) = (Vec::new(), Vec::new());
     for (number, token) in tokens.iter().enumerate() {
         let around = Around {
             text: text.as_bytes(),
@@ -31,6 +39,7 @@ pub(super) fn plain(text: &str) -> Result<String, usize> {
         };
         if around.is_description() {
             blank(&mut plain[token.clone()]);
+            descriptions.push(token.clone());
         } else if around.has_no_colon() {
             return Err(tokens.get(number + 1).map_or(text.len(), |next| next.start));
         }
@@ -41,7 +50,10 @@ pub(super) fn plain(text: &str) -> Result<String, usize> {
         }
     }
     // It is as it was, but for characters of one byte in place of whole others.
-    Ok(String::from_utf8(plain).unwrap_or_else(|_| text.to_owned()))
+    Ok(Plain {
+        text: String::from_utf8(plain).unwrap_or_else(|_| text.to_owned()),
+        descriptions,
+    })
 }
 
 /// Between two tokens there is white space, and comments.
@@ -133,7 +145,7 @@ mod tests {
                 "query(   $a:T=\"x\"    $b:T){a}",
             ),
         ] {
-            assert_eq!(plain(text).as_deref(), Ok(expected), "{text}");
+            assert_eq!(plain(text).unwrap().text, expected, "{text}");
         }
         for same in [
             "{ a(b: [\"x\" $c]) }",
@@ -141,7 +153,7 @@ mod tests {
             "{ é: a(b: é c: \u{feff}\u{ff0c}) }",
             "query q($a: [T!] = [A B] @d(x: E)) { a(b: $a c: {d: E f: {}}) @e(g: 1) }",
         ] {
-            assert_eq!(plain(same).as_deref(), Ok(same));
+            assert_eq!(plain(same).unwrap().text, same);
         }
     }
 
@@ -154,7 +166,7 @@ mod tests {
             ("{a @b(c 1)}", 8),
             ("{a(b", 4),
         ] {
-            assert_eq!(plain(text), Err(at), "{text}");
+            assert_eq!(plain(text).unwrap_err(), at, "{text}");
         }
     }
 }

@@ -17,7 +17,18 @@ pub(super) fn parse(text: &str) -> Result<Document, ServerError> {
         let message = "syntax error: a name that is given a value has a colon after it";
         error(message, Some(Places::in_text(text).at(at)))
     })?;
-    Parser::new().parse_ast(plain, PATH).map_err(|failed| {
+    let document = read(plain.text)?;
+    for description in plain.descriptions {
+        // Where a value is, the parser looks at strings.
+        let value = format!("{{a(b:{})}}", &text[description.clone()]);
+        read(value)
+            .map_err(|failed| error(&failed.message, Some(Places::in_text(text).at(description.start))))?;
+    }
+    Ok(document)
+}
+
+fn read(text: String) -> Result<Document, ServerError> {
+    Parser::new().parse_ast(text, PATH).map_err(|failed| {
         let places = Places::of(&failed.partial.sources);
         let told = failed.errors.iter().map(|diagnostic| diagnostic.error);
         // What comes after the first is mostly wrong because of it.
@@ -93,6 +104,7 @@ mod tests {
             ("{\n  viewer(id: ) }", 2, 14),
             ("{ careRequests(first) { id } }", 1, 21),
             ("{ a(b: \"c\n\") }", 1, 8),
+            ("\n \"\\u00;6\" query { a }", 2, 2),
             ("", 1, 1),
         ] {
             let error = parse(text).unwrap_err();
