@@ -65,7 +65,7 @@ function judged(schema, { query, variables, operationName }) {
     const [invalid] = validate(schema, document, specifiedRules);
     if (invalid) return invalid.message;
   } catch (error) {
-    if (!/was not provided a runtime value/.test(error.message)) throw error;
+    if (!/was not provided a runtime value|has invalid value/.test(error.message)) throw error;
     return CONDITION_AT_ROOT;
   }
   const operation = getOperationAST(document, operationName);
@@ -112,10 +112,11 @@ suite(`documents are judged as graphql-js ${version} judges them`, () => {
 
   function judgedBy(answer) {
     if ('data' in answer || !answer.errors) return { message: undefined };
-    const [{ message, extensions, path }] = answer.errors;
+    const [{ extensions, path }] = answer.errors;
     if (extensions.code === 'LIMIT_EXCEEDED') return { limited: true };
     // What is refused for another reason, or by a field, was valid.
-    return { message: extensions.code === 'BAD_REQUEST' && !path ? message : undefined };
+    const isInvalid = extensions.code === 'BAD_REQUEST' && !path;
+    return { message: isInvalid ? answer.errors.map(({ message }) => message).join('; ') : undefined };
   }
 
   test(`${COUNT} from seed ${SEED} on`, async (t) => {
