@@ -18,7 +18,8 @@ pub struct Limits {
     pub depth: usize,
     /// `LIMIT_INTROSPECTION_DEPTH`: how deep they may nest below `__schema` and `__type`.
     pub introspection_depth: usize,
-    /// `LIMIT_NODES`: fields of a document and uses of fragments, counted where they are used.
+    /// `LIMIT_NODES`: fields of a document and uses of fragments, counted where they are used; and a tenth of what may be
+    /// looked at to collect them for each type that something may be.
     pub nodes: usize,
     /// `LIMIT_ALIASES`: aliases of a document.
     pub aliases: usize,
