@@ -171,6 +171,54 @@ async fn nothing_is_done_if_a_later_field_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_mutation_that_is_selected_twice_is_done_once_and_others_in_their_order() {
+    let app = TestApp::start().await;
+    let olga = app.member("Olga").await;
+    let query = "mutation {
+        createPlant(input: { name: \"Fern\" }) { plant { name } }
+        second: createPlant(input: { name: \"Aloe\" }) { plant { name } }
+        ...again createPlant(input: { name: \"Fern\" }) { plant { status } } }
+        fragment again on Mutation { createPlant(input: { name: \"Fern\" }) { userErrors { code } } }";
+    let data = app.run(&olga, query, json!({})).await;
+    assert_eq!(
+        data.to_string(),
+        r#"{"createPlant":{"plant":{"name":"Fern","status":"ACTIVE"},"userErrors":[]},"second":{"plant":{"name":"Aloe"}}}"#
+    );
+    let names = "{ viewer { plants { edges { node { name } } } } }";
+    let plants = app.run(&olga, names, json!({})).await;
+    assert_eq!(plants["viewer"]["plants"]["edges"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn text_is_read_as_the_grammar_has_it() {
+    let app = TestApp::start().await;
+    let olga = app.member("Olga").await;
+    let query = "\"\"\"Buys a plant.\"\"\" mutation Buy(\"What it is called.\" $a:String!,) {,
+        createPlant(input: { name: \"\\u{1F331} \\uD83C\\uDF31 \\u00e9\", # with a comment, of course
+            speciesText: $a }) { plant { ..., on Plant { name, b ,: speciesText } } } }";
+    let data = app.run(&olga, query, json!({ "a": "Fern" })).await;
+    assert_eq!(
+        data["createPlant"]["plant"],
+        json!({ "name": "\u{1F331} \u{1F331} \u{e9}", "b": "Fern" })
+    );
+    for (query, line, column) in [
+        ("{ viewer { id }", 1, 16),
+        ("{\n  careRequests(first) { totalCount } }", 2, 21),
+        ("\"no \\u{D83C} character\" query { viewer { id } }", 1, 1),
+    ] {
+        let answer = app.send(None, query, json!({})).await;
+        assert!(is_refused(&answer), "{answer}");
+        let error = &answer["errors"][0];
+        assert!(!error["message"].as_str().unwrap().contains('\n'), "{error}");
+        assert_eq!(
+            error["locations"],
+            json!([{ "line": line, "column": column }]),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_answer_does_not_depend_on_what_was_asked_before() {
     let app = TestApp::start().await;
     let query = "query($yes: Boolean = true) { viewer { id } __typename @include(if: $yes) }";

@@ -12,6 +12,8 @@ mod search;
 mod streams;
 mod world;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -32,6 +34,9 @@ pub struct Options {
     /// Documents to try at most.
     #[arg(long, default_value_t = usize::MAX)]
     documents: usize,
+    /// Do not search: measure the document in this file, over the same data.
+    #[arg(long, value_name = "FILE")]
+    document: Option<PathBuf>,
     /// How often the worst are measured again at the end.
     #[arg(long, default_value_t = 5)]
     repeat: usize,
@@ -57,6 +62,9 @@ pub async fn run(harness: &Harness, options: &Options) -> Result<Value> {
     let mut server = harness.server("server").await?;
     let world = World::make(harness, &server, options.entries, options.text).await?;
     let mut search = Search::begin(harness, &server, &world, options.seed).await?;
+    if let Some(file) = &options.document {
+        return search.measure(&mut server, file, options.repeat).await;
+    }
     let known = search.known().await?;
     search.run(options.seconds, options.documents).await?;
     let streams = streams::worst(harness, &server, &world, search.told(), options.documents).await?;

@@ -1,5 +1,6 @@
 //! The search: what is worst so far is changed, and stays if it is worse.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -70,6 +71,14 @@ impl Judged {
     }
 }
 
+fn tell(name: &str, taken: &Taken) -> Value {
+    json!({
+        "attack": name, "refused": taken.refused.as_ref().map(|(limit, ..)| limit), "error": taken.error,
+        "cpu_ms": round(taken.cpu_ms), "mib": round(taken.mib), "statements": taken.statements,
+        "bytes": taken.bytes,
+    })
+}
+
 impl<'s> Search<'s> {
     pub(super) async fn begin(
         harness: &'s Harness,
@@ -105,13 +114,6 @@ impl<'s> Search<'s> {
     /// Tries the attacks that are known.
     pub(super) async fn known(&mut self) -> Result<Value> {
         let mut told = Vec::new();
-        let tell = |name: &str, taken: &Taken| {
-            json!({
-                "attack": name, "refused": taken.refused.as_ref().map(|(limit, ..)| limit), "error": taken.error,
-                "cpu_ms": round(taken.cpu_ms), "mib": round(taken.mib), "statements": taken.statements,
-                "bytes": taken.bytes,
-            })
-        };
         for (name, text) in known::documents() {
             let taken = self.gauge.run(&text).await?;
             self.before_running_ms = taken.cpu_ms.max(self.before_running_ms);
@@ -225,6 +227,17 @@ impl<'s> Search<'s> {
             }
         }
         Ok(judged)
+    }
+
+    /// Measures one document, each time on a server that has just been started.
+    pub(super) async fn measure(&mut self, server: &mut Server, file: &Path, repeat: usize) -> Result<Value> {
+        let text = std::fs::read_to_string(file)?;
+        let mut told = Vec::new();
+        for _ in 0..repeat {
+            self.start_again(server).await?;
+            told.push(tell("the document", &self.gauge.run(&text).await?));
+        }
+        Ok(json!({ "proof": "worst", "document": told }))
     }
 
     /// Starts the server again, and has it make what it makes once.

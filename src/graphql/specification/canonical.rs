@@ -372,7 +372,8 @@ impl<'d> Making<'d> {
     }
 }
 
-fn is_defaulted(argument: &InputValueDefinition) -> bool {
+/// Whether an argument has a value where it is given none.
+pub(super) fn is_defaulted(argument: &InputValueDefinition) -> bool {
     argument.default_value.is_some()
 }
 
@@ -392,72 +393,4 @@ fn on(object: &Name, items: Vec<Positioned<run::Selection>>) -> Positioned<run::
         run::Selection::InlineFragment(Positioned::new(fragment, nowhere)),
         nowhere,
     )
-}
-
-/// What decides which form an operation has: variables of conditions, by whether they are true, and variables in the place of
-/// arguments that have defaults, by whether they have a value.
-#[derive(Debug, Default)]
-pub(super) struct Deciding {
-    conditions: Vec<Name>,
-    defaulted: Vec<Name>,
-}
-
-impl Deciding {
-    /// What decides of an operation.
-    pub(super) fn of(document: &ExecutableDocument, operation: &Operation) -> Self {
-        let mut deciding = Self::default();
-        deciding.note(&operation.selection_set, document, &mut HashSet::new());
-        deciding
-    }
-
-    /// How these variables decide.
-    pub(super) fn by(&self, variables: &Variables) -> Vec<bool> {
-        let conditions = self.conditions.iter();
-        let conditions =
-            conditions.map(|name| variables.get(name.as_str()) == Some(&ConstValue::Boolean(true)));
-        let defaulted = self.defaulted.iter();
-        let defaulted = defaulted.map(|name| variables.contains_key(name.as_str()));
-        conditions.chain(defaulted).collect()
-    }
-
-    fn note<'d>(
-        &mut self,
-        set: &'d SelectionSet,
-        document: &'d ExecutableDocument,
-        seen: &mut HashSet<&'d Name>,
-    ) {
-        for selection in &set.selections {
-            for directive in selection.directives() {
-                for argument in &directive.arguments {
-                    note_variable(&argument.value, &mut self.conditions);
-                }
-            }
-            match selection {
-                Selection::Field(field) => {
-                    for argument in &field.arguments {
-                        let defined = field.definition.argument_by_name(&argument.name);
-                        if defined.is_some_and(|defined| is_defaulted(defined)) {
-                            note_variable(&argument.value, &mut self.defaulted);
-                        }
-                    }
-                    self.note(&field.selection_set, document, seen);
-                }
-                Selection::InlineFragment(fragment) => self.note(&fragment.selection_set, document, seen),
-                Selection::FragmentSpread(spread) => {
-                    let fragment = document.fragments.get(&spread.fragment_name);
-                    if let Some(fragment) = fragment.filter(|fragment| seen.insert(&fragment.name)) {
-                        self.note(&fragment.selection_set, document, seen);
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn note_variable(value: &ast::Value, names: &mut Vec<Name>) {
-    if let ast::Value::Variable(name) = value
-        && !names.contains(name)
-    {
-        names.push(name.clone());
-    }
 }

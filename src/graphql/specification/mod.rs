@@ -16,6 +16,7 @@
 //! [GraphQL specification]: https://spec.graphql.org/September2025/
 
 mod canonical;
+mod deciding;
 mod grammar;
 mod introspection;
 mod literals;
@@ -35,8 +36,8 @@ use apollo_compiler::validation::{DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql::{ServerError, Variables};
 
-use self::canonical::Deciding;
 pub use self::canonical::{Canonical, TooLarge, kind};
+use self::deciding::Deciding;
 pub use self::introspection::{Told, TooDear, is_introspection};
 pub use self::printer::print;
 
@@ -268,3 +269,6 @@ fn referred(field: &ast::FieldDefinition) -> impl Iterator<Item = Name> {
     let arguments = arguments.map(|argument| argument.ty.inner_named_type().clone());
     std::iter::once(field.ty.inner_named_type().clone()).chain(arguments)
 }
+
+#[cfg(test)]
+mod tests;

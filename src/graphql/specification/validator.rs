@@ -7,7 +7,7 @@ use apollo_compiler::ast::{self, Argument, Type, Value as Literal, VariableDefin
 use apollo_compiler::diagnostic::ToCliReport as _;
 use apollo_compiler::executable::{DirectiveList, Operation, Selection, SelectionSet};
 use apollo_compiler::parser::{SourceMap, SourceSpan};
-use apollo_compiler::schema::{ExtendedType, InputValueDefinition};
+use apollo_compiler::schema::{ExtendedType, InputObjectType, InputValueDefinition};
 use apollo_compiler::validation::{DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql::{Pos, ServerError};
@@ -93,7 +93,8 @@ pub(super) fn error(message: &str, at: Option<Pos>) -> ServerError {
 }
 
 /// What the validator leaves to others: it takes everything for scalars of ours, a field of an input twice, variables within
-/// values by their names' types alone, null as a default for what must not be null, and no field of a subscription twice.
+/// values by their names' types alone, null as a default for what must not be null, and no field of a subscription twice; and
+/// it does not know `@oneOf`.
 struct Check<'d> {
     schema: &'d Schema,
     document: &'d ExecutableDocument,
@@ -197,6 +198,10 @@ impl<'d> Check<'d> {
                 };
                 match (definition, literal) {
                     (ExtendedType::InputObject(object), Literal::Object(fields)) => {
+                        if is_one_of(object) && !self.is_one(fields) {
+                            let message = format!("`{name}` takes exactly one field, which is not null");
+                            self.fail(&message, value.location());
+                        }
                         for (number, (name, value)) in fields.iter().enumerate() {
                             if fields[..number].iter().any(|(before, _)| before == name) {
                                 self.fail(
@@ -218,6 +223,21 @@ impl<'d> Check<'d> {
         }
     }
 
+    /// Whether it is one field that cannot be null (sections 3.10.1 and 5.6.5).
+    fn is_one(&self, fields: &[(Name, Node<Literal>)]) -> bool {
+        match fields {
+            [(_, value)] => match &**value {
+                Literal::Null => false,
+                Literal::Variable(name) => {
+                    let defined = self.variables.iter().find(|variable| variable.name == *name);
+                    defined.is_none_or(|variable| variable.ty.is_non_null())
+                }
+                _ => true,
+            },
+            _ => false,
+        }
+    }
+
     fn fail(&mut self, message: &str, at: Option<SourceSpan>) {
         let places = self.places.get_or_init(|| Places::of(&self.document.sources));
         let error = error(message, at.map(|at| places.position(at)));
@@ -226,6 +246,11 @@ impl<'d> Check<'d> {
             self.errors.push(error);
         }
     }
+}
+
+/// Whether of an input object's fields exactly one is to be given.
+pub(super) fn is_one_of(object: &InputObjectType) -> bool {
+    object.directives.has("oneOf")
 }
 
 /// Whether a variable may be used in a place of this type, which has a default or none (section 5.8.5).

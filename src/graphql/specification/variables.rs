@@ -9,6 +9,7 @@ use async_graphql::{Name, ServerError, Variables};
 use async_graphql_value::{ConstValue, Number, Value};
 use indexmap::IndexMap;
 
+use super::validator::is_one_of;
 use super::{literals, scalars};
 
 /// The values of variables, from those that were sent: defaults are in them, a value by itself is a list where one is asked
@@ -155,6 +156,12 @@ fn input_object(
         let stray = if is_name(stray) { stray.as_str() } else { "***" };
         return Err(format!(
             "\"{at}\" has a field \"{stray}\", which \"{}\" has not",
+            object.name
+        ));
+    }
+    if is_one_of(object) && (fields.len() != 1 || fields.values().any(|value| *value == ConstValue::Null)) {
+        return Err(format!(
+            "\"{at}\" is of type \"{}\", which takes exactly one field, which is not null",
             object.name
         ));
     }
