@@ -18,6 +18,8 @@ pub struct Ahead(Option<Arc<Rows>>);
 pub struct Rows {
     /// Members.
     pub users: HashMap<UserKey, Arc<user::Profile>>,
+    /// The viewer with what is hers alone, if that is asked for.
+    pub account: Option<Arc<user::Model>>,
     /// The plants of requests.
     pub plants: HashMap<RequestPlantsKey, Arc<Vec<Arc<plant::Model>>>>,
     /// Pages of lists, and their totals.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Lookahead, Object};
 
 use super::ahead::Ahead;
 use super::at_hand::leaves::names_can_be_written;
@@ -67,7 +67,12 @@ impl User {
     /// A member by id.
     pub async fn load(context: &Context<'_>, id: UserId) -> Result<Option<Self>, ApiError> {
         let viewer = scope(context).caller.viewer;
-        if let Some(viewer) = viewer.member().filter(|viewer| viewer.id == id) {
+        let viewer = viewer.member().filter(|viewer| viewer.id == id);
+        if viewer.is_some() && asks_for_account(&context.look_ahead()) {
+            // Before her fields are resolved: each would wait for it by itself.
+            return Ok(account(context, id).await?.map(Self::herself));
+        }
+        if let Some(viewer) = viewer {
             let app = app(context);
             if let Some(profile) = app.recent.profile(app, viewer) {
                 return Ok(Some(profile.into()));
@@ -79,6 +84,9 @@ impl User {
 
     /// A member who is known to be one: as she was loaded ahead, or loaded now.
     pub async fn at_hand(context: &Context<'_>, ahead: &Ahead, id: UserId) -> Result<Self, ApiError> {
+        if let Some(account) = ahead.find(|rows| rows.account.as_ref().filter(|account| account.id == id)) {
+            return Ok(Self::herself(account));
+        }
         match ahead.find(|rows| rows.users.get(&UserKey(id))) {
             Some(row) => Ok(row.into()),
             // On the heap: most callers have her at hand, and each would carry all of this.
@@ -122,8 +130,17 @@ impl User {
     }
 }
 
+/// Whether a selection on a member asks for what is hers alone.
+pub(super) fn asks_for_account(member: &Lookahead<'_>) -> bool {
+    const HERS: [&str; 5] = ["email", "locale", "timezone", "role", "capacityPlants"];
+    HERS.iter().any(|field| member.field(field).exists())
+}
+
 /// What is the viewer's alone; what everybody may see of her is loaded with it.
-async fn account(context: &Context<'_>, viewer: UserId) -> Result<Option<Arc<user::Model>>, ApiError> {
+pub(super) async fn account(
+    context: &Context<'_>,
+    viewer: UserId,
+) -> Result<Option<Arc<user::Model>>, ApiError> {
     let loaders = loaded(context);
     let account = loaders.load_one(AccountKey(viewer)).await?;
     if let Some(row) = &account {

@@ -22,7 +22,8 @@ use crate::graphql::list::{List, PageKey, TotalKey};
 use crate::graphql::loaders::{Key, Loaders, Observed, RequestPlantsKey, UserKey};
 use crate::graphql::offer::Offers;
 use crate::graphql::page::{Page, PageArguments};
-use crate::graphql::scope::{app, loaded};
+use crate::graphql::scope::{app, loaded, scope};
+use crate::graphql::user::{account, asks_for_account};
 
 /// Loads what `node`, the selection on each request, asks for, gives it to the requests, and says whether that is all
 /// that it asks for.
@@ -58,7 +59,7 @@ pub async fn preload(
                 .flat_map(|plants| plants.iter().map(|plant| plant.owner_id)),
         );
     }
-    if nested(node, "comments", "author") {
+    if nested(node, "comments", "author").exists() {
         people.extend(
             comments
                 .pages
@@ -66,7 +67,7 @@ pub async fn preload(
                 .flat_map(|rows| rows.iter().map(|row| row.author_id)),
         );
     }
-    if nested(node, "offers", "caretaker") {
+    if nested(node, "offers", "caretaker").exists() {
         people.extend(
             offers
                 .pages
@@ -76,11 +77,29 @@ pub async fn preload(
     }
     people.sort_unstable();
     people.dedup();
-    let users = rows(&loaders, people.into_iter().map(UserKey).collect()).await?;
+    let viewer = scope(context).caller.viewer.member().map(|viewer| viewer.id);
+    let viewer = viewer.filter(|viewer| people.contains(viewer) && asks_for_viewer(node));
+    let account = async {
+        match viewer {
+            Some(viewer) => account(context, viewer).await,
+            None => Ok(None),
+        }
+    };
+    let users = async {
+        rows(&loaders, people.into_iter().map(UserKey).collect())
+            .await
+            .map_err(ApiError::from)
+    };
+    let (account, users) = try_join!(account, users)?;
     let mut lists = Lists::default();
     lists.add(comments);
     lists.add(offers);
-    let ahead = Ahead::from(Rows { users, plants, lists });
+    let ahead = Ahead::from(Rows {
+        users,
+        account,
+        plants,
+        lists,
+    });
     for request in requests {
         request.1 = ahead.clone();
     }
@@ -201,10 +220,19 @@ fn arguments(field: &SelectionField<'_>) -> Option<PageArguments> {
     Some(page)
 }
 
-fn nested(node: &Lookahead<'_>, connection: &str, field: &str) -> bool {
-    node.field(connection)
-        .field("edges")
-        .field("node")
-        .field(field)
-        .exists()
+/// Whether of one of the people something is asked for that is hers alone.
+fn asks_for_viewer(node: &Lookahead<'_>) -> bool {
+    [
+        node.field("owner"),
+        node.field("caretaker"),
+        node.field("plants").field("owner"),
+        nested(node, "comments", "author"),
+        nested(node, "offers", "caretaker"),
+    ]
+    .iter()
+    .any(asks_for_account)
+}
+
+fn nested<'a>(node: &Lookahead<'a>, connection: &str, field: &str) -> Lookahead<'a> {
+    node.field(connection).field("edges").field("node").field(field)
 }

@@ -222,11 +222,8 @@ impl<'d> Making<'d> {
             let name = &fields[0].name;
             self.specification.schema.type_field(parent, name).is_ok()
                 && kinds[1..].iter().all(|(_, other)| {
-                    other.get_index(place).is_some_and(|(other, others)| {
-                        *other == key
-                            && others.len() == fields.len()
-                            && others.iter().zip(fields).all(|(one, other)| one.ptr_eq(other))
-                    })
+                    let other = other.get_index(place);
+                    other.is_some_and(|(other, others)| *other == key && is_same(fields, others))
                 })
         };
         let fields = first.iter().enumerate();
@@ -370,6 +367,17 @@ impl<'d> Making<'d> {
         node.location()
             .map_or_else(Pos::default, |at| self.places.position(at))
     }
+}
+
+/// Whether what is selected under a response key on one type is what is selected on another.
+fn is_same(one: &[&Node<Field>], other: &[&Node<Field>]) -> bool {
+    let (first, others) = (one[0], other[0]);
+    let is_leaf = |field: &Node<Field>| field.selection_set.selections.is_empty();
+    if is_leaf(first) && is_leaf(others) {
+        // However often.
+        return first.name == others.name && first.arguments == others.arguments;
+    }
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.ptr_eq(other))
 }
 
 /// Whether an argument has a value where it is given none.
