@@ -27,11 +27,11 @@ pub struct Parsed {
     forms: Mutex<Vec<Form>>,
 }
 
-/// One of its operations as it runs, and what decides that it is this form.
+/// One of its operations as it runs, and by which key it is this form of it.
 #[derive(Debug)]
 struct Form {
     place: usize,
-    decisions: Vec<bool>,
+    key: Vec<bool>,
     runs: Arc<Runnable>,
 }
 
@@ -82,25 +82,21 @@ impl Parsed {
         validated.as_ref().map_err(Clone::clone)
     }
 
-    /// An operation as it runs by these decisions, if that was made before.
-    pub(super) fn form(&self, place: usize, decisions: &[bool]) -> Option<Arc<Runnable>> {
+    /// An operation as it runs by this key, if that was made before.
+    pub(super) fn form(&self, place: usize, key: &[bool]) -> Option<Arc<Runnable>> {
         let forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
         let mut forms = forms.iter();
-        let form = forms.find(|form| form.place == place && form.decisions == decisions);
+        let form = forms.find(|form| form.place == place && form.key == key);
         form.map(|form| Arc::clone(&form.runs))
     }
 
     /// Keeps an operation as it runs.
-    fn keep(&self, place: usize, decisions: Vec<bool>, runs: Arc<Runnable>) {
+    fn keep(&self, place: usize, key: Vec<bool>, runs: Arc<Runnable>) {
         let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
         if forms.len() >= MOST_FORMS {
             forms.remove(0);
         }
-        forms.push(Form {
-            place,
-            decisions,
-            runs,
-        });
+        forms.push(Form { place, key, runs });
     }
 }
 
@@ -134,12 +130,12 @@ impl Known {
         generations.insert(text.into(), parsed);
     }
 
-    /// Keeps one of a document's operations as it runs by these decisions.
-    pub(super) fn keep_form(&self, parsed: &Parsed, place: usize, decisions: Vec<bool>, runs: Arc<Runnable>) {
+    /// Keeps one of a document's operations as it runs by this key.
+    pub(super) fn keep_form(&self, parsed: &Parsed, place: usize, key: Vec<bool>, runs: Arc<Runnable>) {
         let bytes = runs.nodes * FIELD_BYTES;
         // What is as large as everything else together is made anew each time.
         if bytes <= GENERATION_BYTES / MOST_FORMS {
-            parsed.keep(place, decisions, runs);
+            parsed.keep(place, key, runs);
             let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             generations.make_room(bytes);
         }

@@ -301,7 +301,9 @@ impl Api {
             return self.out_of_time(is_mutation);
         };
         self.calls.count(&ready.runnable.plan, &mut response);
-        response.data = ready.runnable.with_told(response.data, ready.told);
+        response.data = ready
+            .runnable
+            .with_introspected(response.data, ready.introspected);
         let metrics = &self.app.telemetry.metrics.graphql;
         self.calls
             .count_called(&operation.run.notes().take_called(), metrics);

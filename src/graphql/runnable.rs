@@ -13,7 +13,7 @@ use super::discreet::discreet;
 use super::document::Document;
 use super::error::{ApiError, Exceeded, with_codes};
 use super::limits::{Measured, is_sized};
-use super::specification::{Canonical, Told, TooDear, TooLarge, is_introspection, print};
+use super::specification::{Canonical, CostExceeded, Introspected, TooLarge, is_introspection, print};
 use crate::config::Limits;
 use crate::crypto;
 use crate::telemetry::calls::Plan;
@@ -63,17 +63,19 @@ impl Runnable {
     }
 
     /// What was resolved, with what the schema tells of itself in its place.
-    pub fn with_told(&self, resolved: Value, mut told: Told) -> Value {
+    pub fn with_introspected(&self, resolved: Value, mut introspected: Introspected) -> Value {
         let mut resolved = match resolved {
-            Value::Object(resolved) if !told.fields.is_empty() => resolved,
+            Value::Object(resolved) if !introspected.fields.is_empty() => resolved,
             // A field that must not be null takes all with it.
             resolved => return resolved,
         };
-        let mut data = IndexMap::with_capacity(resolved.len() + told.fields.len());
+        let mut data = IndexMap::with_capacity(resolved.len() + introspected.fields.len());
         for item in &self.operation().selection_set.node.items {
             if let Selection::Field(field) = &item.node {
                 let key = &field.node.response_key().node;
-                let value = resolved.swap_remove(key).or_else(|| told.fields.swap_remove(key));
+                let value = resolved
+                    .swap_remove(key)
+                    .or_else(|| introspected.fields.swap_remove(key));
                 data.extend(value.map(|value| (key.clone(), value)));
             }
         }
@@ -93,20 +95,20 @@ pub(super) struct Ready {
     /// What is resolved, by the most that it may return.
     pub(super) cost: usize,
     /// What the schema tells of itself.
-    pub(super) told: Told,
+    pub(super) introspected: Introspected,
 }
 
 impl Ready {
     /// What it costs, as clients are told.
     pub(super) fn price(&self, limits: &Limits) -> ConstValue {
         let (requested, maximum) = (self.cost, limits.cost);
-        if self.told.cost == 0 {
+        if self.introspected.cost == 0 {
             return value!({ "requested": requested, "maximum": maximum });
         }
         value!({
             "requested": requested,
             "maximum": maximum,
-            "introspection": { "requested": (self.told.cost), "maximum": (limits.introspection_cost) },
+            "introspection": { "requested": (self.introspected.cost), "maximum": (limits.introspection_cost) },
         })
     }
 }
@@ -120,15 +122,15 @@ impl Api {
         let variables = &document.request.variables;
         let refused = |error: ApiError| Box::new(error.into_response());
         let measured = self.measure(&runnable, variables).map_err(refused)?;
-        let told = if measured.introspects {
+        let introspected = if measured.introspects {
             self.introspect(&runnable, variables).map_err(refused)?
         } else {
-            Told::default()
+            Introspected::default()
         };
         Ok(Ready {
             runnable,
             cost: measured.cost,
-            told,
+            introspected,
         })
     }
 
@@ -141,8 +143,8 @@ impl Api {
             .map_err(|error| vec![error])?;
         let sent = std::mem::take(&mut request.variables);
         request.variables = self.specification.coerce(chosen, sent)?;
-        let decisions = chosen.decisions(&request.variables);
-        if let Some(runnable) = parsed.form(chosen.place, &decisions) {
+        let form_key = chosen.form_key(&request.variables);
+        if let Some(runnable) = parsed.form(chosen.place, &form_key) {
             return Ok(runnable);
         }
         let nodes = self.app.config.limits.nodes;
@@ -165,7 +167,7 @@ impl Api {
         }
         let runnable = Arc::new(Runnable::new(operation, plan, nodes));
         self.known
-            .keep_form(&parsed, chosen.place, decisions, Arc::clone(&runnable));
+            .keep_form(&parsed, chosen.place, form_key, Arc::clone(&runnable));
         Ok(runnable)
     }
 
@@ -189,17 +191,17 @@ impl Api {
         }
     }
 
-    fn introspect(&self, runnable: &Runnable, variables: &Variables) -> Result<Told, ApiError> {
+    fn introspect(&self, runnable: &Runnable, variables: &Variables) -> Result<Introspected, ApiError> {
         let config = &self.app.config;
         if !config.introspection {
             let message = "The schema cannot be asked for here: introspection is switched off.";
             return Err(ApiError::BadRequest(message.to_owned()));
         }
         let maximum = config.limits.introspection_cost;
-        let told = self
+        let introspected = self
             .specification
             .introspect(runnable.operation(), variables, maximum);
-        told.map_err(|TooDear(value)| {
+        introspected.map_err(|CostExceeded(value)| {
             ApiError::LimitExceeded(Exceeded {
                 limit: "INTROSPECTION_COST",
                 value,

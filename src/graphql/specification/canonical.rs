@@ -47,7 +47,7 @@ pub(super) fn of(
     variables: &Variables,
     most: usize,
 ) -> Result<Canonical, TooLarge> {
-    let mut making = Making {
+    let mut canonicalizer = Canonicalizer {
         specification,
         document,
         variables,
@@ -57,11 +57,11 @@ pub(super) fn of(
         most,
     };
     let root = &operation.selection_set;
-    let selection_set = making.selections(&[root], &root.ty)?;
+    let selection_set = canonicalizer.selections(&[root], &root.ty)?;
     let definitions = operation
         .variables
         .iter()
-        .filter_map(|definition| making.variable(definition));
+        .filter_map(|definition| canonicalizer.variable(definition));
     Ok(Canonical {
         operation: run::OperationDefinition {
             ty: kind(operation.operation_type),
@@ -69,7 +69,7 @@ pub(super) fn of(
             directives: Vec::new(),
             selection_set: Positioned::new(selection_set, Pos::default()),
         },
-        nodes: making.nodes,
+        nodes: canonicalizer.nodes,
     })
 }
 
@@ -82,7 +82,7 @@ pub fn kind(operation: OperationType) -> run::OperationType {
     }
 }
 
-struct Making<'d> {
+struct Canonicalizer<'d> {
     specification: &'d Specification,
     document: &'d ExecutableDocument,
     variables: &'d Variables,
@@ -92,7 +92,7 @@ struct Making<'d> {
     most: usize,
 }
 
-impl<'d> Making<'d> {
+impl<'d> Canonicalizer<'d> {
     /// Counts what is looked at, before it is.
     fn look(&mut self) -> Result<(), TooLarge> {
         self.looked_at += 1;

@@ -13,22 +13,22 @@ use crate::graphql::lexical;
 
 /// A text as the parser knows it.
 #[derive(Debug)]
-pub(super) struct Plain {
+pub(super) struct Normalized {
     pub(super) text: String,
     /// Where descriptions were: they have to be strings all the same.
     pub(super) descriptions: Vec<Range<usize>>,
 }
 
 /// The text without what stands for nothing to who runs it; or where a colon has to be and is not.
-pub(super) fn plain(text: &str) -> Result<Plain, usize> {
+pub(super) fn normalized(text: &str) -> Result<Normalized, usize> {
     let tokens: Vec<_> = lexical::tokens(text.as_bytes()).collect();
-    let mut plain = text.as_bytes().to_vec();
+    let mut normalized = text.as_bytes().to_vec();
     let mut end = 0;
     for token in &tokens {
-        without_commas(&mut plain[end..token.start]);
+        without_commas(&mut normalized[end..token.start]);
         end = token.end;
     }
-    without_commas(&mut plain[end..]);
+    without_commas(&mut normalized[end..]);
     let (mut open, mut descriptions) = (Vec::new(), Vec::new());
     for (number, token) in tokens.iter().enumerate() {
         let around = Around {
@@ -38,7 +38,7 @@ pub(super) fn plain(text: &str) -> Result<Plain, usize> {
             open: &open,
         };
         if around.is_description() {
-            blank(&mut plain[token.clone()]);
+            blank(&mut normalized[token.clone()]);
             descriptions.push(token.clone());
         } else if around.has_no_colon() {
             return Err(tokens.get(number + 1).map_or(text.len(), |next| next.start));
@@ -50,8 +50,8 @@ pub(super) fn plain(text: &str) -> Result<Plain, usize> {
         }
     }
     // It is as it was, but for characters of one byte in place of whole others.
-    Ok(Plain {
-        text: String::from_utf8(plain).unwrap_or_else(|_| text.to_owned()),
+    Ok(Normalized {
+        text: String::from_utf8(normalized).unwrap_or_else(|_| text.to_owned()),
         descriptions,
     })
 }
@@ -145,7 +145,7 @@ mod tests {
                 "query(   $a:T=\"x\"    $b:T){a}",
             ),
         ] {
-            assert_eq!(plain(text).unwrap().text, expected, "{text}");
+            assert_eq!(normalized(text).unwrap().text, expected, "{text}");
         }
         for same in [
             "{ a(b: [\"x\" $c]) }",
@@ -153,7 +153,7 @@ mod tests {
             "{ é: a(b: é c: \u{feff}\u{ff0c}) }",
             "query q($a: [T!] = [A B] @d(x: E)) { a(b: $a c: {d: E f: {}}) @e(g: 1) }",
         ] {
-            assert_eq!(plain(same).unwrap().text, same);
+            assert_eq!(normalized(same).unwrap().text, same);
         }
     }
 
@@ -166,7 +166,7 @@ mod tests {
             ("{a @b(c 1)}", 8),
             ("{a(b", 4),
         ] {
-            assert_eq!(plain(text).unwrap_err(), at, "{text}");
+            assert_eq!(normalized(text).unwrap_err(), at, "{text}");
         }
     }
 }

@@ -20,7 +20,7 @@ const LOCATIONS: usize = 19;
 
 /// What a schema tells of itself at the root of an operation.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Introspected {
     /// By their response keys.
     pub fields: IndexMap<Key, ConstValue>,
     /// How many objects there are in it.
@@ -29,7 +29,7 @@ pub struct Told {
 
 /// It costs more than it may: how much, when it was given up.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TooDear(pub usize);
+pub struct CostExceeded(pub usize);
 
 /// Whether a field of an operation's root is about the schema.
 pub fn is_introspection(field: &Field) -> bool {
@@ -43,8 +43,8 @@ impl Specification {
         operation: &OperationDefinition,
         variables: &Variables,
         maximum: usize,
-    ) -> Result<Told, TooDear> {
-        let mut telling = Telling {
+    ) -> Result<Introspected, CostExceeded> {
+        let mut introspector = Introspector {
             specification: self,
             variables,
             maximum,
@@ -52,20 +52,20 @@ impl Specification {
         };
         let mut told = IndexMap::new();
         for field in fields(&operation.selection_set.node).filter(|field| is_introspection(field)) {
-            let thing = if field.name.node == "__schema" {
-                Some(Thing::Schema)
+            let element = if field.name.node == "__schema" {
+                Some(Element::Schema)
             } else {
-                telling.named(field).map(Thing::Type)
+                introspector.named(field).map(Element::Type)
             };
-            let value = match thing {
-                Some(thing) => telling.object(thing, &field.selection_set.node)?,
-                None => telling.count(1).map(|()| ConstValue::Null)?,
+            let value = match element {
+                Some(element) => introspector.object(element, &field.selection_set.node)?,
+                None => introspector.count(1).map(|()| ConstValue::Null)?,
             };
             told.insert(field.response_key().node.clone(), value);
         }
-        Ok(Told {
+        Ok(Introspected {
             fields: told,
-            cost: telling.cost,
+            cost: introspector.cost,
         })
     }
 }
@@ -97,11 +97,11 @@ fn fields(set: &SelectionSet) -> impl Iterator<Item = &Field> {
     })
 }
 
-/// What there is to tell of.
+/// What a schema has to tell of.
 #[derive(Clone, Copy)]
-enum Thing<'s> {
+enum Element<'s> {
     Schema,
-    Type(Typed<'s>),
+    Type(TypeRef<'s>),
     Field(&'s FieldDefinition),
     Input(&'s InputValueDefinition),
     EnumValue(&'s EnumValueDefinition),
@@ -110,7 +110,7 @@ enum Thing<'s> {
 
 /// A type with a name, or one that is made of another.
 #[derive(Clone, Copy)]
-enum Typed<'s> {
+enum TypeRef<'s> {
     Named(&'s ExtendedType),
     /// A list of these.
     List(&'s Type),
@@ -120,31 +120,31 @@ enum Typed<'s> {
     NonNullList(&'s Type),
 }
 
-/// What a field of a thing is.
-enum Part<'s> {
+/// What a field of an element is.
+enum Resolved<'s> {
     Leaf(ConstValue),
-    One(Option<Thing<'s>>),
-    /// Things, without those that are deprecated unless they are asked for.
-    Many(Vec<Thing<'s>>),
+    One(Option<Element<'s>>),
+    /// Elements, without those that are deprecated unless they are asked for.
+    Many(Vec<Element<'s>>),
 }
 
-struct Telling<'s> {
+struct Introspector<'s> {
     specification: &'s Specification,
     variables: &'s Variables,
     maximum: usize,
     cost: usize,
 }
 
-impl<'s> Telling<'s> {
-    fn count(&mut self, cost: usize) -> Result<(), TooDear> {
+impl<'s> Introspector<'s> {
+    fn count(&mut self, cost: usize) -> Result<(), CostExceeded> {
         self.cost += cost;
         if self.cost > self.maximum {
-            return Err(TooDear(self.cost));
+            return Err(CostExceeded(self.cost));
         }
         Ok(())
     }
 
-    fn object(&mut self, thing: Thing<'s>, set: &SelectionSet) -> Result<ConstValue, TooDear> {
+    fn object(&mut self, element: Element<'s>, set: &SelectionSet) -> Result<ConstValue, CostExceeded> {
         self.count(1)?;
         let mut told = IndexMap::with_capacity(set.items.len());
         let mut seen: Vec<&str> = Vec::with_capacity(set.items.len());
@@ -155,16 +155,16 @@ impl<'s> Telling<'s> {
             }
             seen.push(name);
             let inner = &field.selection_set.node;
-            let value = match self.part(thing, field) {
-                Part::Leaf(value) => value,
-                Part::One(None) => ConstValue::Null,
-                Part::One(Some(thing)) => self.object(thing, inner)?,
-                Part::Many(things) => {
+            let value = match self.resolve(element, field) {
+                Resolved::Leaf(value) => value,
+                Resolved::One(None) => ConstValue::Null,
+                Resolved::One(Some(element)) => self.object(element, inner)?,
+                Resolved::Many(elements) => {
                     let shows_deprecated =
                         self.argument(field, "includeDeprecated") == Some(ConstValue::Boolean(true));
-                    let things = things.into_iter();
-                    let shown = things.filter(|thing| shows_deprecated || thing.deprecated().is_none());
-                    let values = shown.map(|thing| self.object(thing, inner));
+                    let elements = elements.into_iter();
+                    let shown = elements.filter(|element| shows_deprecated || element.deprecated().is_none());
+                    let values = shown.map(|element| self.object(element, inner));
                     ConstValue::List(values.collect::<Result<_, _>>()?)
                 }
             };
@@ -173,80 +173,91 @@ impl<'s> Telling<'s> {
         Ok(ConstValue::Object(told))
     }
 
-    fn part(&self, thing: Thing<'s>, field: &Field) -> Part<'s> {
+    fn resolve(&self, element: Element<'s>, field: &Field) -> Resolved<'s> {
         let name = field.name.node.as_str();
-        match thing {
-            Thing::Schema => self.of_schema(name),
-            Thing::Type(Typed::Named(named)) => self.of_named(named, name),
-            Thing::Type(made) => self.of_made(made, name),
-            Thing::Field(field) => match name {
+        match element {
+            Element::Schema => self.of_schema(name),
+            Element::Type(TypeRef::Named(named)) => self.of_named(named, name),
+            Element::Type(made) => self.of_made(made, name),
+            Element::Field(field) => match name {
                 "name" => text(&field.name),
                 "description" => description(field.description.as_ref()),
-                "args" => Part::Many(inputs(&field.arguments)),
-                "type" => Part::One(self.typed(&field.ty).map(Thing::Type)),
-                _ => deprecation(thing, name, "__Field"),
+                "args" => Resolved::Many(inputs(&field.arguments)),
+                "type" => Resolved::One(self.typed(&field.ty).map(Element::Type)),
+                _ => deprecation(element, name, "__Field"),
             },
-            Thing::Input(input) => match name {
+            Element::Input(input) => match name {
                 "name" => text(&input.name),
                 "description" => description(input.description.as_ref()),
-                "type" => Part::One(self.typed(&input.ty).map(Thing::Type)),
-                "defaultValue" => Part::Leaf(match &input.default_value {
+                "type" => Resolved::One(self.typed(&input.ty).map(Element::Type)),
+                "defaultValue" => Resolved::Leaf(match &input.default_value {
                     Some(default) => ConstValue::String(default.to_string()),
                     None => ConstValue::Null,
                 }),
-                _ => deprecation(thing, name, "__InputValue"),
+                _ => deprecation(element, name, "__InputValue"),
             },
-            Thing::EnumValue(value) => match name {
+            Element::EnumValue(value) => match name {
                 "name" => text(&value.value),
                 "description" => description(value.description.as_ref()),
-                _ => deprecation(thing, name, "__EnumValue"),
+                _ => deprecation(element, name, "__EnumValue"),
             },
-            Thing::Directive(directive) => match name {
+            Element::Directive(directive) => match name {
                 "name" => text(&directive.name),
                 "description" => description(directive.description.as_ref()),
-                "isRepeatable" => Part::Leaf(ConstValue::Boolean(directive.repeatable)),
+                "isRepeatable" => Resolved::Leaf(ConstValue::Boolean(directive.repeatable)),
                 "locations" => {
                     let locations = directive.locations.iter();
                     let locations = locations.map(|location| ConstValue::Enum(Key::new(location.name())));
-                    Part::Leaf(ConstValue::List(locations.collect()))
+                    Resolved::Leaf(ConstValue::List(locations.collect()))
                 }
-                "args" => Part::Many(inputs(&directive.arguments)),
+                "args" => Resolved::Many(inputs(&directive.arguments)),
                 _ => type_name(name, "__Directive"),
             },
         }
     }
 
-    fn of_schema(&self, name: &str) -> Part<'s> {
+    fn of_schema(&self, name: &str) -> Resolved<'s> {
         let schema = &self.specification.schema;
         let definition = &schema.schema_definition;
         let root = |name: Option<&'s apollo_compiler::schema::ComponentName>| {
             let of_type = name.and_then(|name| schema.types.get(&name.name));
-            Part::One(of_type.map(|of_type| Thing::Type(Typed::Named(of_type))))
+            Resolved::One(of_type.map(|of_type| Element::Type(TypeRef::Named(of_type))))
         };
         match name {
             "description" => description(definition.description.as_ref()),
             "types" => {
                 let types = schema.types.values();
                 let used = types.filter(|of_type| self.specification.is_used(of_type.name()));
-                Part::Many(used.map(|of_type| Thing::Type(Typed::Named(of_type))).collect())
+                Resolved::Many(
+                    used.map(|of_type| Element::Type(TypeRef::Named(of_type)))
+                        .collect(),
+                )
             }
             "queryType" => root(definition.query.as_ref()),
             "mutationType" => root(definition.mutation.as_ref()),
             "subscriptionType" => root(definition.subscription.as_ref()),
             "directives" => {
                 let directives = schema.directive_definitions.values();
-                Part::Many(directives.map(|directive| Thing::Directive(directive)).collect())
+                Resolved::Many(
+                    directives
+                        .map(|directive| Element::Directive(directive))
+                        .collect(),
+                )
             }
             _ => type_name(name, "__Schema"),
         }
     }
 
-    fn of_named(&self, named: &'s ExtendedType, name: &str) -> Part<'s> {
+    fn of_named(&self, named: &'s ExtendedType, name: &str) -> Resolved<'s> {
         let types = |names: &mut dyn Iterator<Item = &'s Name>| {
             let found = names.filter_map(|name| self.specification.schema.types.get(name));
-            Part::Many(found.map(|of_type| Thing::Type(Typed::Named(of_type))).collect())
+            Resolved::Many(
+                found
+                    .map(|of_type| Element::Type(TypeRef::Named(of_type)))
+                    .collect(),
+            )
         };
-        let nothing = Part::Leaf(ConstValue::Null);
+        let nothing = Resolved::Leaf(ConstValue::Null);
         match name {
             "kind" => kind(match named {
                 ExtendedType::Scalar(_) => "SCALAR",
@@ -264,7 +275,7 @@ impl<'s> Telling<'s> {
                     ExtendedType::Interface(interface) => &interface.fields,
                     _ => return nothing,
                 };
-                Part::Many(fields.values().map(|field| Thing::Field(field)).collect())
+                Resolved::Many(fields.values().map(|field| Element::Field(field)).collect())
             }
             "interfaces" => match named {
                 ExtendedType::Object(object) => types(
@@ -288,27 +299,34 @@ impl<'s> Telling<'s> {
                 _ => nothing,
             },
             "enumValues" => match named {
-                ExtendedType::Enum(of) => {
-                    Part::Many(of.values.values().map(|value| Thing::EnumValue(value)).collect())
-                }
+                ExtendedType::Enum(of) => Resolved::Many(
+                    of.values
+                        .values()
+                        .map(|value| Element::EnumValue(value))
+                        .collect(),
+                ),
                 _ => nothing,
             },
             "inputFields" => match named {
-                ExtendedType::InputObject(object) => {
-                    Part::Many(object.fields.values().map(|field| Thing::Input(field)).collect())
-                }
+                ExtendedType::InputObject(object) => Resolved::Many(
+                    object
+                        .fields
+                        .values()
+                        .map(|field| Element::Input(field))
+                        .collect(),
+                ),
                 _ => nothing,
             },
             "specifiedByURL" => match named {
                 ExtendedType::Scalar(scalar) => {
                     let specified = scalar.directives.get("specifiedBy");
-                    Part::Leaf(specified.and_then(|by| string(by, "url")).unwrap_or_default())
+                    Resolved::Leaf(specified.and_then(|by| string(by, "url")).unwrap_or_default())
                 }
                 _ => nothing,
             },
             "isOneOf" => match named {
                 ExtendedType::InputObject(object) => {
-                    Part::Leaf(ConstValue::Boolean(object.directives.has("oneOf")))
+                    Resolved::Leaf(ConstValue::Boolean(object.directives.has("oneOf")))
                 }
                 _ => nothing,
             },
@@ -317,42 +335,42 @@ impl<'s> Telling<'s> {
     }
 
     /// A list, or what is not null.
-    fn of_made(&self, made: Typed<'s>, name: &str) -> Part<'s> {
+    fn of_made(&self, made: TypeRef<'s>, name: &str) -> Resolved<'s> {
         match name {
             "kind" => kind(match made {
-                Typed::List(_) => "LIST",
+                TypeRef::List(_) => "LIST",
                 _ => "NON_NULL",
             }),
             "ofType" => {
                 let inner = match made {
-                    Typed::List(of_type) => self.typed(of_type),
-                    Typed::NonNull(name) => self.specification.schema.types.get(name).map(Typed::Named),
-                    Typed::NonNullList(of_type) => Some(Typed::List(of_type)),
-                    Typed::Named(_) => None,
+                    TypeRef::List(of_type) => self.typed(of_type),
+                    TypeRef::NonNull(name) => self.specification.schema.types.get(name).map(TypeRef::Named),
+                    TypeRef::NonNullList(of_type) => Some(TypeRef::List(of_type)),
+                    TypeRef::Named(_) => None,
                 };
-                Part::One(inner.map(Thing::Type))
+                Resolved::One(inner.map(Element::Type))
             }
             _ => type_name(name, "__Type"),
         }
     }
 
-    fn typed(&self, of_type: &'s Type) -> Option<Typed<'s>> {
+    fn typed(&self, of_type: &'s Type) -> Option<TypeRef<'s>> {
         Some(match of_type {
-            Type::Named(name) => Typed::Named(self.specification.schema.types.get(name)?),
-            Type::NonNullNamed(name) => Typed::NonNull(name),
-            Type::List(of_type) => Typed::List(of_type),
-            Type::NonNullList(of_type) => Typed::NonNullList(of_type),
+            Type::Named(name) => TypeRef::Named(self.specification.schema.types.get(name)?),
+            Type::NonNullNamed(name) => TypeRef::NonNull(name),
+            Type::List(of_type) => TypeRef::List(of_type),
+            Type::NonNullList(of_type) => TypeRef::NonNullList(of_type),
         })
     }
 
     /// The type that `__type` is asked for.
-    fn named(&self, field: &Field) -> Option<Typed<'s>> {
+    fn named(&self, field: &Field) -> Option<TypeRef<'s>> {
         let Some(ConstValue::String(name)) = self.argument(field, "name") else {
             return None;
         };
         let used = Some(name.as_str()).filter(|name| self.specification.is_used(name));
         used.and_then(|name| self.specification.schema.types.get(name))
-            .map(Typed::Named)
+            .map(TypeRef::Named)
     }
 
     fn argument(&self, field: &Field, name: &str) -> Option<ConstValue> {
@@ -363,7 +381,7 @@ impl<'s> Telling<'s> {
     }
 }
 
-impl<'s> Thing<'s> {
+impl<'s> Element<'s> {
     /// By which directive it is deprecated.
     fn deprecated(self) -> Option<&'s Node<Directive>> {
         match self {
@@ -375,31 +393,34 @@ impl<'s> Thing<'s> {
     }
 }
 
-fn inputs(arguments: &[Node<InputValueDefinition>]) -> Vec<Thing<'_>> {
-    arguments.iter().map(|argument| Thing::Input(argument)).collect()
+fn inputs(arguments: &[Node<InputValueDefinition>]) -> Vec<Element<'_>> {
+    arguments
+        .iter()
+        .map(|argument| Element::Input(argument))
+        .collect()
 }
 
-fn text<'s>(name: &Name) -> Part<'s> {
-    Part::Leaf(ConstValue::String(name.to_string()))
+fn text<'s>(name: &Name) -> Resolved<'s> {
+    Resolved::Leaf(ConstValue::String(name.to_string()))
 }
 
-fn kind<'s>(kind: &'static str) -> Part<'s> {
-    Part::Leaf(ConstValue::Enum(Key::new(kind)))
+fn kind<'s>(kind: &'static str) -> Resolved<'s> {
+    Resolved::Leaf(ConstValue::Enum(Key::new(kind)))
 }
 
-fn description<'s>(description: Option<&Node<str>>) -> Part<'s> {
+fn description<'s>(description: Option<&Node<str>>) -> Resolved<'s> {
     let description = description.map(|description| ConstValue::String(description.as_str().to_owned()));
-    Part::Leaf(description.unwrap_or_default())
+    Resolved::Leaf(description.unwrap_or_default())
 }
 
 /// The fields that tell whether something may be used still, and why not.
-fn deprecation<'s>(thing: Thing<'s>, name: &str, of_type: &'static str) -> Part<'s> {
+fn deprecation<'s>(element: Element<'s>, name: &str, of_type: &'static str) -> Resolved<'s> {
     /// What is told where no reason is given.
     const NO_REASON: &str = "No longer supported";
-    let deprecated = thing.deprecated();
+    let deprecated = element.deprecated();
     match name {
-        "isDeprecated" => Part::Leaf(ConstValue::Boolean(deprecated.is_some())),
-        "deprecationReason" => Part::Leaf(match deprecated {
+        "isDeprecated" => Resolved::Leaf(ConstValue::Boolean(deprecated.is_some())),
+        "deprecationReason" => Resolved::Leaf(match deprecated {
             None => ConstValue::Null,
             Some(by) => string(by, "reason").unwrap_or_else(|| ConstValue::String(NO_REASON.to_owned())),
         }),
@@ -408,8 +429,8 @@ fn deprecation<'s>(thing: Thing<'s>, name: &str, of_type: &'static str) -> Part<
 }
 
 /// The type of what introspection tells, or nothing.
-fn type_name<'s>(name: &str, of_type: &'static str) -> Part<'s> {
-    Part::Leaf(if name == "__typename" {
+fn type_name<'s>(name: &str, of_type: &'static str) -> Resolved<'s> {
+    Resolved::Leaf(if name == "__typename" {
         ConstValue::String(of_type.to_owned())
     } else {
         ConstValue::Null

@@ -16,7 +16,7 @@
 //! [GraphQL specification]: https://spec.graphql.org/September2025/
 
 mod canonical;
-mod deciding;
+mod form_key;
 mod grammar;
 mod introspection;
 mod literals;
@@ -37,8 +37,8 @@ use apollo_compiler::{ExecutableDocument, Name, Node, Schema};
 use async_graphql::{ServerError, Variables};
 
 pub use self::canonical::{Canonical, TooLarge, kind};
-use self::deciding::Deciding;
-pub use self::introspection::{Told, TooDear, is_introspection};
+use self::form_key::FormVariables;
+pub use self::introspection::{CostExceeded, Introspected, is_introspection};
 pub use self::printer::print;
 
 /// The schema, as documents are read by it.
@@ -69,7 +69,7 @@ pub enum SchemaError {
 pub struct Validated {
     document: Valid<ExecutableDocument>,
     /// Of each operation, in their order.
-    deciding: Vec<Deciding>,
+    form_variables: Vec<FormVariables>,
 }
 
 /// An operation of a document that is valid.
@@ -122,9 +122,9 @@ impl Specification {
     pub fn validate(&self, document: &ast::Document) -> Result<Validated, Vec<ServerError>> {
         let document = validator::validate(self, document)?;
         let operations = document.operations.iter();
-        let deciding = operations.map(|operation| Deciding::of(&document, operation));
+        let form_variables = operations.map(|operation| FormVariables::of(&document, operation));
         Ok(Validated {
-            deciding: deciding.collect(),
+            form_variables: form_variables.collect(),
             document,
         })
     }
@@ -186,12 +186,12 @@ impl Validated {
 }
 
 impl Chosen<'_> {
-    /// How these variables, which have been coerced, decide which form it has. Forms of the same decisions are equal.
-    pub fn decisions(self, variables: &Variables) -> Vec<bool> {
+    /// How these variables, which have been coerced, decide which form it has. Forms of the same key are equal.
+    pub fn form_key(self, variables: &Variables) -> Vec<bool> {
         self.document
-            .deciding
+            .form_variables
             .get(self.place)
-            .map_or_else(Vec::new, |deciding| deciding.by(variables))
+            .map_or_else(Vec::new, |form_variables| form_variables.key(variables))
     }
 }
 

@@ -13,12 +13,12 @@ const PATH: &str = "document.graphql";
 
 /// Parses a text, or says where it stops being GraphQL (section 2).
 pub(super) fn parse(text: &str) -> Result<Document, ServerError> {
-    let plain = grammar::plain(text).map_err(|at| {
+    let normalized = grammar::normalized(text).map_err(|at| {
         let message = "syntax error: a name that is given a value has a colon after it";
         error(message, Some(Places::in_text(text).at(at)))
     })?;
-    let document = read(plain.text)?;
-    for description in plain.descriptions {
+    let document = read(normalized.text)?;
+    for description in normalized.descriptions {
         // Where a value is, the parser looks at strings.
         let value = format!("{{a(b:{})}}", &text[description.clone()]);
         read(value)

@@ -101,9 +101,9 @@ fn conditions_are_decided_and_what_has_no_value_is_left_out() {
     let specification = specification();
     let validated = specification.validate(&parse(document).unwrap()).unwrap();
     let chosen = validated.operation(None).unwrap();
-    let decisions = |variables| chosen.decisions(&Variables::from_value(variables));
-    assert_eq!(decisions(value!({ "yes": true, "unit": "cm" })), [true, false]);
-    assert_eq!(decisions(value!({ "size": null })), [false, true]);
+    let form_key = |variables| chosen.form_key(&Variables::from_value(variables));
+    assert_eq!(form_key(value!({ "yes": true, "unit": "cm" })), [true, false]);
+    assert_eq!(form_key(value!({ "size": null })), [false, true]);
 }
 
 #[test]

@@ -13,21 +13,21 @@ use super::canonical::is_defaulted;
 /// What decides which form an operation has: variables of conditions, by whether they are true, and variables in the place of
 /// arguments that have defaults, by whether they have a value.
 #[derive(Debug, Default)]
-pub(super) struct Deciding {
+pub(super) struct FormVariables {
     conditions: Vec<Name>,
     defaulted: Vec<Name>,
 }
 
-impl Deciding {
-    /// What decides of an operation.
+impl FormVariables {
+    /// Those of an operation.
     pub(super) fn of(document: &ExecutableDocument, operation: &Operation) -> Self {
-        let mut deciding = Self::default();
-        deciding.note(&operation.selection_set, document, &mut HashSet::new());
-        deciding
+        let mut form_variables = Self::default();
+        form_variables.note(&operation.selection_set, document, &mut HashSet::new());
+        form_variables
     }
 
     /// How these variables decide.
-    pub(super) fn by(&self, variables: &Variables) -> Vec<bool> {
+    pub(super) fn key(&self, variables: &Variables) -> Vec<bool> {
         let conditions = self.conditions.iter();
         let conditions =
             conditions.map(|name| variables.get(name.as_str()) == Some(&ConstValue::Boolean(true)));
