@@ -6,7 +6,7 @@
 use apollo_compiler::ast::{
     Directive, DirectiveDefinition, EnumValueDefinition, FieldDefinition, InputValueDefinition, Type,
 };
-use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::schema::{ComponentName, ExtendedType};
 use apollo_compiler::{Name, Node, Schema};
 use async_graphql::parser::types::{Field, OperationDefinition, Selection, SelectionSet};
 use async_graphql::{Name as Key, Variables};
@@ -14,6 +14,7 @@ use async_graphql_value::{ConstValue, Value};
 use indexmap::IndexMap;
 
 use super::Specification;
+use super::validator::is_one_of;
 
 /// The directives' locations that there are: the one list of scalars.
 const LOCATIONS: usize = 19;
@@ -219,7 +220,7 @@ impl<'s> Introspector<'s> {
     fn of_schema(&self, name: &str) -> Resolved<'s> {
         let schema = &self.specification.schema;
         let definition = &schema.schema_definition;
-        let root = |name: Option<&'s apollo_compiler::schema::ComponentName>| {
+        let root = |name: Option<&'s ComponentName>| {
             let of_type = name.and_then(|name| schema.types.get(&name.name));
             Resolved::One(of_type.map(|of_type| Element::Type(TypeRef::Named(of_type))))
         };
@@ -249,15 +250,6 @@ impl<'s> Introspector<'s> {
     }
 
     fn of_named(&self, named: &'s ExtendedType, name: &str) -> Resolved<'s> {
-        let types = |names: &mut dyn Iterator<Item = &'s Name>| {
-            let found = names.filter_map(|name| self.specification.schema.types.get(name));
-            Resolved::Many(
-                found
-                    .map(|of_type| Element::Type(TypeRef::Named(of_type)))
-                    .collect(),
-            )
-        };
-        let nothing = Resolved::Leaf(ConstValue::Null);
         match name {
             "kind" => kind(match named {
                 ExtendedType::Scalar(_) => "SCALAR",
@@ -269,69 +261,66 @@ impl<'s> Introspector<'s> {
             }),
             "name" => text(named.name()),
             "description" => description(named.description()),
-            "fields" => {
-                let fields = match named {
-                    ExtendedType::Object(object) => &object.fields,
-                    ExtendedType::Interface(interface) => &interface.fields,
-                    _ => return nothing,
-                };
-                Resolved::Many(fields.values().map(|field| Element::Field(field)).collect())
-            }
-            "interfaces" => match named {
-                ExtendedType::Object(object) => types(
-                    &mut object
-                        .implements_interfaces
-                        .iter()
-                        .map(|interface| &interface.name),
-                ),
-                ExtendedType::Interface(interface) => types(
-                    &mut interface
-                        .implements_interfaces
-                        .iter()
-                        .map(|interface| &interface.name),
-                ),
-                _ => nothing,
-            },
-            "possibleTypes" => match named {
-                ExtendedType::Interface(_) | ExtendedType::Union(_) => {
-                    types(&mut self.specification.possible(named.name()).iter())
-                }
-                _ => nothing,
-            },
-            "enumValues" => match named {
-                ExtendedType::Enum(of) => Resolved::Many(
-                    of.values
-                        .values()
-                        .map(|value| Element::EnumValue(value))
-                        .collect(),
-                ),
-                _ => nothing,
-            },
-            "inputFields" => match named {
-                ExtendedType::InputObject(object) => Resolved::Many(
-                    object
-                        .fields
-                        .values()
-                        .map(|field| Element::Input(field))
-                        .collect(),
-                ),
-                _ => nothing,
-            },
-            "specifiedByURL" => match named {
+            "specifiedByURL" => Resolved::Leaf(match named {
                 ExtendedType::Scalar(scalar) => {
                     let specified = scalar.directives.get("specifiedBy");
-                    Resolved::Leaf(specified.and_then(|by| string(by, "url")).unwrap_or_default())
+                    specified.and_then(|by| string(by, "url")).unwrap_or_default()
                 }
-                _ => nothing,
+                _ => ConstValue::Null,
+            }),
+            "isOneOf" => Resolved::Leaf(match named {
+                ExtendedType::InputObject(object) => ConstValue::Boolean(is_one_of(object)),
+                _ => ConstValue::Null,
+            }),
+            "__typename" => type_name(name, "__Type"),
+            _ => match self.elements_of(named, name) {
+                Some(elements) => Resolved::Many(elements),
+                None => Resolved::Leaf(ConstValue::Null),
             },
-            "isOneOf" => match named {
-                ExtendedType::InputObject(object) => {
-                    Resolved::Leaf(ConstValue::Boolean(object.directives.has("oneOf")))
-                }
-                _ => nothing,
-            },
-            _ => type_name(name, "__Type"),
         }
+    }
+
+    /// One of the lists that a type has, if it is of a kind that has it.
+    fn elements_of(&self, named: &'s ExtendedType, list: &str) -> Option<Vec<Element<'s>>> {
+        let types = |names: &mut dyn Iterator<Item = &'s Name>| {
+            let found = names.filter_map(|name| self.specification.schema.types.get(name));
+            found
+                .map(|of_type| Element::Type(TypeRef::Named(of_type)))
+                .collect()
+        };
+        let name_of = |interface: &'s ComponentName| &interface.name;
+        Some(match (list, named) {
+            ("fields", ExtendedType::Object(object)) => object
+                .fields
+                .values()
+                .map(|field| Element::Field(field))
+                .collect(),
+            ("fields", ExtendedType::Interface(interface)) => interface
+                .fields
+                .values()
+                .map(|field| Element::Field(field))
+                .collect(),
+            ("interfaces", ExtendedType::Object(object)) => {
+                types(&mut object.implements_interfaces.iter().map(name_of))
+            }
+            ("interfaces", ExtendedType::Interface(interface)) => {
+                types(&mut interface.implements_interfaces.iter().map(name_of))
+            }
+            ("possibleTypes", ExtendedType::Interface(_) | ExtendedType::Union(_)) => {
+                types(&mut self.specification.possible(named.name()).iter())
+            }
+            ("enumValues", ExtendedType::Enum(of)) => of
+                .values
+                .values()
+                .map(|value| Element::EnumValue(value))
+                .collect(),
+            ("inputFields", ExtendedType::InputObject(object)) => object
+                .fields
+                .values()
+                .map(|field| Element::Input(field))
+                .collect(),
+            _ => return None,
+        })
     }
 
     /// A list, or what is not null.
