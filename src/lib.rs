@@ -24,6 +24,7 @@ pub mod graphql;
 pub mod jobs;
 pub mod live;
 pub mod network;
+pub mod schema;
 pub mod seed;
 pub mod telemetry;
 pub mod transport;

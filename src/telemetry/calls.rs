@@ -18,6 +18,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Pos, Positioned};
 
 use super::metrics::{FieldMetrics, Metrics};
+use crate::schema::{composite_types, fields_of};
 
 /// Under which an abstract type's name is asked for: GraphQL's grammar has no such name.
 pub const TYPE_KEY: &str = "$type";
@@ -83,15 +84,7 @@ enum Item {
 impl Calls {
     /// Reads a schema, and finds the metrics of all its fields.
     pub fn of_schema(schema: &Schema, metrics: &Metrics) -> Self {
-        let types = schema.types.values();
-        let types: Vec<_> = types
-            .filter(|of_type| {
-                !of_type.is_built_in()
-                    && (of_type.is_object() || of_type.is_interface() || of_type.is_union())
-            })
-            .collect();
-        let names = types.iter().map(|of_type| of_type.name().to_string());
-        let by_name: HashMap<String, usize> = names.zip(0..).collect();
+        let (types, by_name) = composite_types(schema);
         let types = types.into_iter().map(|of_type| Type {
             is_object: of_type.is_object(),
             fields: fields(of_type, &by_name, metrics),
@@ -226,13 +219,9 @@ fn fields(
     by_name: &HashMap<String, usize>,
     metrics: &Metrics,
 ) -> HashMap<String, FieldOfType> {
-    let fields = match of_type {
-        ExtendedType::Object(object) => &object.fields,
-        ExtendedType::Interface(interface) => &interface.fields,
-        _ => return HashMap::new(),
-    };
     let name = of_type.name().as_str();
-    let fields = fields.values().map(|field| {
+    let fields = fields_of(of_type).into_iter().flat_map(|fields| fields.values());
+    let fields = fields.map(|field| {
         let returned = field.ty.inner_named_type().as_str();
         let returns = by_name.get(returned).copied();
         let of_field = FieldOfType {

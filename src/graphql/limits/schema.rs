@@ -7,6 +7,7 @@ use apollo_compiler::schema::ExtendedType;
 use async_graphql::parser::types::OperationType;
 
 use super::maxima::of_list;
+use crate::schema::{composite_types, fields_of};
 
 /// What the schema says of types and their fields.
 pub struct Costs {
@@ -45,15 +46,7 @@ pub(super) enum Shape {
 impl Costs {
     /// Reads what matters of a schema.
     pub fn of_schema(schema: &Schema) -> Self {
-        let types = schema.types.values();
-        let types: Vec<_> = types
-            .filter(|of_type| {
-                !of_type.is_built_in()
-                    && (of_type.is_object() || of_type.is_interface() || of_type.is_union())
-            })
-            .collect();
-        let names = types.iter().map(|of_type| of_type.name().to_string());
-        let by_name: HashMap<String, usize> = names.zip(0..).collect();
+        let (types, by_name) = composite_types(schema);
         let types = types.into_iter().map(|of_type| TypeCosts {
             fields: costs(of_type, &by_name),
         });
@@ -75,12 +68,8 @@ impl Costs {
 }
 
 fn costs(of_type: &ExtendedType, by_name: &HashMap<String, usize>) -> HashMap<String, FieldCost> {
-    let fields = match of_type {
-        ExtendedType::Object(object) => &object.fields,
-        ExtendedType::Interface(interface) => &interface.fields,
-        _ => return HashMap::new(),
-    };
-    let costs = fields.values().zip(1..).map(|(field, number)| {
+    let fields = fields_of(of_type).into_iter().flat_map(|fields| fields.values());
+    let costs = fields.zip(1..).map(|(field, number)| {
         let returned = field.ty.inner_named_type().as_str();
         let cost = FieldCost {
             number,

@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 
 use super::Specification;
 use super::validator::is_one_of;
+use crate::schema::fields_of;
 
 /// The directives' locations that there are: the one list of scalars.
 const LOCATIONS: usize = 19;
@@ -290,16 +291,10 @@ impl<'s> Introspector<'s> {
         };
         let name_of = |interface: &'s ComponentName| &interface.name;
         Some(match (list, named) {
-            ("fields", ExtendedType::Object(object)) => object
-                .fields
-                .values()
-                .map(|field| Element::Field(field))
-                .collect(),
-            ("fields", ExtendedType::Interface(interface)) => interface
-                .fields
-                .values()
-                .map(|field| Element::Field(field))
-                .collect(),
+            ("fields", named) => {
+                let fields = fields_of(named)?.values();
+                fields.map(|field| Element::Field(field)).collect()
+            }
             ("interfaces", ExtendedType::Object(object)) => {
                 types(&mut object.implements_interfaces.iter().map(name_of))
             }

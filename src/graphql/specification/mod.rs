@@ -11,7 +11,7 @@
 //! | `canonical` | collecting fields while it runs | resolves a field as often as it is selected, also one of a mutation, and merges the answers |
 //!
 //! It may go as soon as async-graphql does the same: then `ValidationMode::Strict` does for it. It knows nothing of this
-//! program but its scalars.
+//! program but its scalars; `crate::schema` and `lexical`, which it uses, know nothing of it either.
 //!
 //! [GraphQL specification]: https://spec.graphql.org/September2025/
 
@@ -40,6 +40,7 @@ pub use self::canonical::{Canonical, TooLarge, kind};
 use self::form_key::FormVariables;
 pub use self::introspection::{CostExceeded, Introspected, is_introspection};
 pub use self::printer::print;
+use crate::schema::fields_of;
 
 /// The schema, as documents are read by it.
 #[derive(Debug)]
@@ -105,9 +106,10 @@ impl Specification {
         if let Some(scalar) = scalars::unknown(&schema).next() {
             return Err(SchemaError::Scalar(scalar.to_owned()));
         }
+        let possible = possible(&schema);
         Ok(Self {
-            possible: possible(&schema),
-            used: used(&schema),
+            used: used(&schema, &possible),
+            possible,
             schema,
             suggests,
         })
@@ -217,7 +219,7 @@ fn possible(schema: &Schema) -> HashMap<Name, Vec<Name>> {
 }
 
 /// The types that can be reached from an operation, a directive or what introspection tells.
-fn used(schema: &Schema) -> HashSet<Name> {
+fn used(schema: &Schema, possible: &HashMap<Name, Vec<Name>>) -> HashSet<Name> {
     let definition = &schema.schema_definition;
     let roots = [&definition.query, &definition.mutation, &definition.subscription];
     let mut next: Vec<Name> = roots
@@ -235,22 +237,16 @@ fn used(schema: &Schema) -> HashSet<Name> {
         if used.contains(&name) {
             continue;
         }
-        match schema.types.get(&name) {
+        next.extend(possible.get(&name).into_iter().flatten().cloned());
+        let of_type = schema.types.get(&name);
+        let fields = of_type
+            .and_then(fields_of)
+            .into_iter()
+            .flat_map(|fields| fields.values());
+        next.extend(fields.flat_map(|field| referred(field)));
+        match of_type {
             Some(ExtendedType::Object(object)) => {
                 next.extend(object.implements_interfaces.iter().map(|one| one.name.clone()));
-                next.extend(object.fields.values().flat_map(|field| referred(field)));
-            }
-            Some(ExtendedType::Interface(interface)) => {
-                let implements = |of_type: &ExtendedType| match of_type {
-                    ExtendedType::Object(object) => object.implements_interfaces.contains(&name),
-                    _ => false,
-                };
-                let objects = schema.types.iter().filter(|(_, of_type)| implements(of_type));
-                next.extend(objects.map(|(object, _)| object.clone()));
-                next.extend(interface.fields.values().flat_map(|field| referred(field)));
-            }
-            Some(ExtendedType::Union(union)) => {
-                next.extend(union.members.iter().map(|member| member.name.clone()));
             }
             Some(ExtendedType::InputObject(object)) => {
                 let fields = object.fields.values();

@@ -1,7 +1,8 @@
 //! Names that were meant, perhaps, where one is not known.
 
-use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Schema};
+
+use crate::schema::fields_of;
 
 /// How alike a name has to be to be suggested, from 0 to 1.
 const ALIKE: f64 = 0.8;
@@ -26,11 +27,7 @@ pub(super) fn of(schema: &Schema, message: &str) -> Option<String> {
 }
 
 fn fields<'s>(schema: &'s Schema, of_type: &str) -> Option<impl Iterator<Item = &'s str>> {
-    let fields = match schema.types.get(of_type)? {
-        ExtendedType::Object(object) => &object.fields,
-        ExtendedType::Interface(interface) => &interface.fields,
-        _ => return None,
-    };
+    let fields = fields_of(schema.types.get(of_type)?)?;
     Some(fields.keys().map(Name::as_str))
 }
 
