@@ -18,8 +18,16 @@ down: ## Stop it; the data stays
 test: ## Run every test on SQLite and Postgres; installs what is missing
 	@scripts/test
 
-prove: ## Run the long proofs in full, on both databases
-	@scripts/prove
+prove: ## Run the long proofs in full; `make prove stack` for one, or some, of them
+	@scripts/prove $(proofs)
+
+# The words after `prove` are the proofs' names, and nothing to make.
+proofs := $(if $(filter prove,$(MAKECMDGOALS)),$(filter-out prove,$(MAKECMDGOALS)))
+ifneq ($(proofs),)
+.PHONY: $(proofs)
+$(proofs):
+	@:
+endif
 
 bench: ## Measure beside peers and the machine's limit; QUICK=1 for a look, ONLY="feed one" for some
 	@scripts/bench
