@@ -21,6 +21,7 @@ use crate::database::Database;
 use crate::database::reach;
 use crate::database::schema::{self, SchemaError};
 use crate::domain::heartbeat::Heartbeat;
+use crate::domain::key_fingerprint::{self, KeysError};
 use crate::domain::throttle::Throttle;
 use crate::live::Hub;
 use crate::live::bus::{Bus, BusError, Ties};
@@ -41,6 +42,8 @@ pub struct App {
     pub keys: Keys,
     /// Whether what is written is stored.
     pub heartbeat: Arc<Heartbeat>,
+    /// Whether the replicas have one `SECRET_KEY`.
+    pub shared_key: Arc<key_fingerprint::Shared>,
     /// Who was looked up a moment ago.
     pub recent: Arc<Recent>,
     /// Wakes this process's subscribers, and knows what they read.
@@ -72,6 +75,9 @@ pub enum StartError {
     /// A key could not be had.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The keys are not the database's.
+    #[error(transparent)]
+    OtherKeys(#[from] KeysError),
     /// The database could not be opened.
     #[error("cannot open the database {url}: {source}")]
     Database {
@@ -104,6 +110,7 @@ impl App {
         }
         schema::check(&database).await?;
         let keys = Keys::load(&config)?;
+        key_fingerprint::settle(&database, &keys, &clock).await?;
         let tasks = TaskTracker::new();
         let (stop, halt) = (CancellationToken::new(), CancellationToken::new());
         let hub = Arc::new(Hub::new(database.clone(), clock.clone(), halt.clone()));
@@ -127,6 +134,7 @@ impl App {
             database,
             keys,
             heartbeat,
+            shared_key: Arc::default(),
             recent: Arc::default(),
             hub,
             bus,

@@ -27,6 +27,16 @@ pub struct Keys {
     wrap: [u8; 32],
     index: [u8; 32],
     deployment: [u8; 32],
+    fingerprints: Fingerprints,
+}
+
+/// By which keys are told apart, and of which nothing can be found out about them: hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprints {
+    /// Of `SECRET_KEY`.
+    pub secret_key: String,
+    /// Of `ENCRYPTION_KEY`.
+    pub encryption_key: String,
 }
 
 /// Why keys could not be had.
@@ -72,7 +82,16 @@ impl Keys {
             deployment: derive(secret_key, b"deployment name"),
             wrap: derive(encryption_key, b"data key wrapping"),
             index: derive(encryption_key, b"e-mail blind index"),
+            fingerprints: Fingerprints {
+                secret_key: fingerprint(secret_key),
+                encryption_key: fingerprint(encryption_key),
+            },
         }
+    }
+
+    /// The keys' fingerprints.
+    pub fn fingerprints(&self) -> &Fingerprints {
+        &self.fingerprints
     }
 
     /// An access token that holds `claims`: opaque to everyone else, and tamper-proof.
@@ -149,6 +168,11 @@ pub fn new_refresh_token() -> (String, Vec<u8>) {
     (token, hash)
 }
 
+/// A password for somebody who will be told it: 120 random bits.
+pub fn new_password() -> String {
+    URL_SAFE_NO_PAD.encode(random::<15>())
+}
+
 /// SHA-256.
 pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     Sha256::digest(bytes).to_vec()
@@ -165,12 +189,21 @@ pub fn sha256_of(pieces: &[&[u8]]) -> [u8; 32] {
 
 /// The SHA-256 of a text, in hexadecimal digits of lower case.
 pub fn sha256_hex(text: &str) -> String {
-    let digits = Sha256::digest(text)
-        .into_iter()
-        .flat_map(|byte| [byte >> 4, byte & 15]);
+    hexadecimal(&Sha256::digest(text))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits
         .filter_map(|digit| char::from_digit(digit.into(), 16))
         .collect()
+}
+
+/// The half of a derived key of its own: as good for telling keys apart as the whole.
+fn fingerprint(key: &[u8; 32]) -> String {
+    let mut digits = hexadecimal(&derive(key, b"fingerprint"));
+    digits.truncate(32);
+    digits
 }
 
 /// Random bytes from the system.
@@ -317,6 +350,20 @@ mod tests {
             Keys::derive(&[1; 32], &[9; 32]).email_index("ada@example.org")
         );
         assert_ne!(index, sha256(b"ada@example.org"));
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_one_key() {
+        let one = keys().fingerprints().clone();
+        assert_eq!(&one, Keys::derive(&[1; 32], &[2; 32]).fingerprints());
+        assert_eq!(one.secret_key.len(), 32);
+        let other = Keys::derive(&[3; 32], &[1; 32]).fingerprints().clone();
+        assert_eq!(
+            other.encryption_key, one.secret_key,
+            "the key counts, not its name"
+        );
+        assert_ne!(other.encryption_key, one.encryption_key);
+        assert_ne!(other.secret_key, one.secret_key);
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! The program itself: what its commands do, and the one line it says when they cannot.
 
 #[cfg(test)]
+mod database;
+#[cfg(test)]
 mod descriptors;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
@@ -229,6 +233,42 @@ async fn an_operator_grants_roles_and_suspends_members() {
         .await;
     program
         .complains(&["user", "grant", "nobody", "admin"], "email: ")
+        .await;
+}
+
+#[tokio::test]
+async fn a_member_is_added_and_her_password_shown_once() {
+    let app = TestApp::start().await;
+    let program = Program::of(&app);
+    let told = program.says(&["user", "add", "ada@example.org"]).await;
+    let [line, password] = told.lines().collect::<Vec<_>>()[..] else {
+        panic!("{told}")
+    };
+    assert_eq!(line, "ada is a member. The password, which is shown this once:");
+    let query =
+        "mutation($input: LoginInput!) { login(input: $input) { session { user { displayName role } } } }";
+    let log_in = async |email: &str, password: &str| {
+        let input = json!({ "input": { "email": email, "password": password } });
+        app.send(None, query, input).await["data"]["login"]["session"]["user"].take()
+    };
+    assert_eq!(
+        log_in("ada@example.org", password).await,
+        json!({ "displayName": "ada", "role": "MEMBER" })
+    );
+    let named = program
+        .says(&["user", "add", "bea@example.org", "--name", "Bea B."])
+        .await;
+    let other = named.lines().last().unwrap();
+    assert_ne!(other, password);
+    assert_eq!(log_in("bea@example.org", other).await["displayName"], "Bea B.");
+    assert_eq!(log_in("bea@example.org", password).await, json!(null));
+
+    program
+        .complains(&["user", "add", "ADA@example.org"], "email: ")
+        .await;
+    program.complains(&["user", "add", "nobody"], "email: ").await;
+    program
+        .complains(&["user", "add", "c@example.org", "--name", " "], "name: ")
         .await;
 }
 

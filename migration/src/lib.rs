@@ -13,6 +13,7 @@ mod m0003_log;
 mod m0004_live;
 mod m0005_stream_tickets;
 mod m0006_heartbeats;
+mod m0007_key_fingerprints;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_live::MIGRATION),
             Box::new(m0005_stream_tickets::MIGRATION),
             Box::new(m0006_heartbeats::MIGRATION),
+            Box::new(m0007_key_fingerprints::MIGRATION),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod database;
 mod demo;
 mod healthcheck;
 mod log;
@@ -42,6 +43,9 @@ enum Command {
     /// Change the database's schema
     #[command(subcommand)]
     Migrate(migrate::Command),
+    /// Look at the database
+    #[command(subcommand)]
+    Database(database::Command),
     /// Print the GraphQL schema
     Schema,
     /// Fill the database with demonstration data; a second time changes nothing
@@ -53,7 +57,7 @@ enum Command {
     /// Look at the log
     #[command(subcommand)]
     Log(log::Command),
-    /// Change what a member may do
+    /// Add a member, or change what one may do
     #[command(subcommand)]
     User(user::Command),
     /// Print the configuration in force, secrets masked
@@ -86,6 +90,9 @@ pub enum CliError {
     /// The schema could not be changed.
     #[error(transparent)]
     Schema(#[from] crate::database::schema::SchemaError),
+    /// The database cannot be looked at.
+    #[error(transparent)]
+    Integrity(#[from] domain::integrity::IntegrityError),
     /// A use case failed.
     #[error("{0}")]
     Domain(String),
@@ -148,6 +155,7 @@ impl Cli {
         match self.command {
             Command::Serve { no_migrate } => serve::run(!no_migrate).await,
             Command::Migrate(command) => migrate::run(command).await,
+            Command::Database(command) => database::run(command).await,
             Command::Schema => Ok(say(crate::graphql::sdl().trim_end())?),
             Command::Seed => {
                 let app = app(true).await?;

@@ -11,6 +11,8 @@ pub mod error;
 pub mod feed;
 pub mod heartbeat;
 pub mod idempotency;
+pub mod integrity;
+pub mod key_fingerprint;
 pub mod offer;
 pub mod plant;
 pub mod policy;

@@ -41,7 +41,7 @@ pub struct Opened {
 
 /// Opens a session for whoever knows the password, as often as the [throttle](super::throttle) allows.
 pub async fn login(app: &App, from: IpAddr, email: &Sought, password: &str) -> Result<Opened, Error> {
-    let indexes = members::indexes(app, email);
+    let indexes = members::indexes(&app.keys, email);
     let login = app.throttle.login(from, &indexes[0])?;
     let turn = app.admission.password(Key::of_address(from)).await?;
     let judged = judge(app.clone(), login, indexes, password.to_owned(), turn);

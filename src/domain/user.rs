@@ -10,8 +10,9 @@ use super::values::{Email, Name, Password, Sought, Text, Timezone};
 use super::{Error, Reason, Refusal, Write};
 use crate::admission::Key;
 use crate::app::App;
+use crate::crypto::{Keys, Unsealable};
 use crate::entity::user::{BotanistStatus, Locale, Role, UserStatus};
-use crate::entity::{EventId, FamilyId, UserId, care_request, user};
+use crate::entity::{EventId, FamilyId, UserId, care_request, session as sessions, user};
 use crate::live::{Stream, control};
 
 /// Plants a new member can look after at the same time, until she says otherwise.
@@ -52,8 +53,24 @@ pub async fn register_from(app: &App, from: IpAddr, new: NewUser) -> Result<Open
 
 /// Makes a member and opens her first session.
 pub async fn register(app: &App, new: NewUser) -> Result<Opened, Error> {
+    let forms = new.email.clone().into();
+    let user = made(app, new).await?;
+    let (opened, row) = session::open(app, user.clone(), FamilyId(app.clock.new_id()));
+    store(app, user, Some(row), &forms).await?;
+    Ok(opened)
+}
+
+/// Makes a member who has no session yet, for the operators' commands.
+pub async fn add(app: &App, new: NewUser) -> Result<user::Model, Error> {
+    let forms = new.email.clone().into();
+    let user = made(app, new).await?;
+    store(app, user.clone(), None, &forms).await?;
+    Ok(user)
+}
+
+async fn made(app: &App, new: NewUser) -> Result<user::Model, Error> {
     let (data_key, data_key_wrapped) = app.keys.new_data_key();
-    let user = user::Model {
+    Ok(user::Model {
         id: UserId(app.clock.new_id()),
         display_name: Text::into_string(new.display_name),
         email_index: app.keys.email_index(new.email.normal()),
@@ -70,50 +87,66 @@ pub async fn register(app: &App, new: NewUser) -> Result<Opened, Error> {
         last_seen_at: None,
         created_at: app.clock.now(),
         version: 1,
-    };
-    let (opened, row) = session::open(app, user.clone(), FamilyId(app.clock.new_id()));
-    // Her address may have been taken before addresses had a normal form.
-    let others = indexes(app, &new.email.into()).split_off(1);
-    app.write("register", (user, row, others), |write, (user, row, others)| {
-        Box::pin(async move {
-            if !others.is_empty()
-                && user::by_email_indexes(others)
-                    .one(write.transaction)
-                    .await?
-                    .is_some()
-            {
-                return Err(Refusal::of("email", Reason::EmailTaken).into());
-            }
-            write.insert(user.clone()).await.map_err(taken)?;
-            write.insert(row.clone()).await?;
-            write.after_commit(|app| {
-                app.telemetry.metrics.business.registrations.inc();
-            });
-            Ok(())
-        })
     })
+}
+
+/// Stores a new member, with her first session if she has one, unless her address is taken.
+async fn store(
+    app: &App,
+    user: user::Model,
+    session: Option<sessions::Model>,
+    forms: &Sought,
+) -> Result<(), Error> {
+    // It may have been taken before addresses had a normal form.
+    let others = indexes(&app.keys, forms).split_off(1);
+    app.write(
+        "register",
+        (user, session, others),
+        |write, (user, session, others)| {
+            Box::pin(async move {
+                if !others.is_empty()
+                    && user::by_email_indexes(others)
+                        .one(write.transaction)
+                        .await?
+                        .is_some()
+                {
+                    return Err(Refusal::of("email", Reason::EmailTaken).into());
+                }
+                write.insert(user.clone()).await.map_err(taken)?;
+                if let Some(session) = session {
+                    write.insert(session.clone()).await?;
+                }
+                write.after_commit(|app| {
+                    app.telemetry.metrics.business.registrations.inc();
+                });
+                Ok(())
+            })
+        },
+    )
     .await?;
-    Ok(opened)
+    Ok(())
 }
 
 /// A member's own e-mail address.
 pub fn email(app: &App, user: &user::Model) -> Result<String, Error> {
-    Ok(app
-        .keys
-        .unwrap_data_key(&user.data_key_wrapped)?
-        .open("email", &user.email_sealed)?)
+    Ok(unsealed(&app.keys, &user.data_key_wrapped, &user.email_sealed)?)
+}
+
+/// An e-mail address, by the data key that it is sealed with.
+pub(super) fn unsealed(keys: &Keys, data_key: &[u8], email: &[u8]) -> Result<String, Unsealable> {
+    keys.unwrap_data_key(data_key)?.open("email", email)
 }
 
 /// The member with an e-mail address, for the operators' commands.
 pub async fn by_email(app: &App, email: &Sought) -> Result<user::Model, Error> {
-    let found = behind(app, &indexes(app, email)).await?;
+    let found = behind(app, &indexes(&app.keys, email)).await?;
     found.into_iter().next().ok_or_else(|| Reason::NotFound.into())
 }
 
 /// The blind indexes of the forms under which an address may be kept, the newest first.
-pub(super) fn indexes(app: &App, email: &Sought) -> Vec<Vec<u8>> {
+pub(super) fn indexes(keys: &Keys, email: &Sought) -> Vec<Vec<u8>> {
     let forms = email.forms().iter();
-    forms.map(|form| app.keys.email_index(form)).collect()
+    forms.map(|form| keys.email_index(form)).collect()
 }
 
 /// The members behind an address, in the order of its forms: more than one only if they registered before there

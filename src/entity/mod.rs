@@ -22,6 +22,7 @@ pub mod event;
 pub mod heartbeat;
 pub mod idempotency_key;
 pub mod ids;
+pub mod key_fingerprint;
 pub mod loaded;
 pub mod offer;
 pub mod pages;

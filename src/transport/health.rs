@@ -32,6 +32,7 @@ pub struct Checks {
     database: Check,
     migrations: Check,
     bus: Check,
+    keys: Check,
     process: Check,
 }
 
@@ -79,9 +80,10 @@ pub async fn ready(State(api): State<Api>) -> Response {
 
 /// Looks at every part.
 pub async fn check(app: &App) -> Checks {
-    let (storing, schema) = tokio::join!(
+    let (storing, schema, shared_key) = tokio::join!(
         heartbeat::prove(app),
         tokio::time::timeout(PATIENCE, schema::check(&app.database)),
+        tokio::time::timeout(PATIENCE, app.shared_key.ask(&app.database, &app.keys)),
     );
     let database = match storing {
         Storing::Proved => Check::Good,
@@ -108,6 +110,12 @@ pub async fn check(app: &App) -> Checks {
         } else {
             Check::Strained("polling the database")
         },
+        // While a key is exchanged, replicas have different ones for a moment: no reason to turn clients away.
+        keys: if let Ok(Ok(false)) = shared_key {
+            Check::Strained("SECRET_KEY is not that of the other replicas")
+        } else {
+            Check::Good
+        },
         process: if app.leaving.is_cancelled() || app.stop.is_cancelled() {
             Check::Bad("draining")
         } else {
@@ -119,7 +127,7 @@ pub async fn check(app: &App) -> Checks {
 impl Checks {
     /// Whether clients may be let in.
     fn are_good(&self) -> bool {
-        let all = [self.database, self.migrations, self.bus, self.process];
+        let all = [self.database, self.migrations, self.bus, self.keys, self.process];
         !all.into_iter().any(Check::is_bad)
     }
 
