@@ -108,7 +108,7 @@ suite('compose.yaml', () => {
       ({ api }) => (api.depends_on.alloy = { condition: 'service_healthy' }),
     ],
     ['loki: is not made again when its files change', ({ loki }) => delete loki.labels],
-    ['migrate: is not made again when its files change', ({ migrate }) => delete migrate.labels],
+    ['alloy: is not made again when its files change', ({ alloy }) => delete alloy.labels],
     ['api: 2 replicas cannot have one port', ({ api }) => (api.deploy = { replicas: '2' })],
     [
       'api: the password of an address is not read from a file',
