@@ -10,6 +10,7 @@ database=plant_care_db
 # Beside it while a restore is at work: the backup's, and the one that served before.
 spare=${database}_restoring
 before=${database}_before
+spare_volume=${project}_spare-secrets
 secrets=observability/secrets
 settings=observability/.env
 # Not for the repository: who is at work, and how far a restore has come.

@@ -66,7 +66,7 @@ read_ports() {
     local -A taken=()
     for name in "${!ports[@]}"; do
         setting "$name" "${ports[$name]}"
-        [[ ${!name} =~ ^[1-9][0-9]{0,4}$ ]] && ((${!name} <= 65535)) || invalid "$name" "a port from 1 to 65535"
+        if [[ ! ${!name} =~ ^[1-9][0-9]{0,4}$ ]] || ((${!name} > 65535)); then invalid "$name" "a port from 1 to 65535"; fi
     done
     for name in $(used_ports); do
         [[ -z ${taken[${!name}]:-} ]] || die "$name and ${taken[${!name}]} are both ${!name}."

@@ -3,7 +3,6 @@
 # shellcheck source=common.sh
 . observability/lib/common.sh
 
-spare_volume=${project}_spare-secrets
 spare_secrets=(--volume "$spare_volume:/spare" -e DATABASE_URL_FILE=/spare/database_url
     -e SECRET_KEY_FILE=/spare/secret_key -e ENCRYPTION_KEY_FILE=/spare/encryption_key)
 
