@@ -55,8 +55,9 @@ export async function publishedRequest(owner, title) {
   return { plantId, careRequestId: createCareRequest.careRequest.id };
 }
 
-export async function startedCare(url) {
-  const [owner, caretaker] = [await register(url, 'Olive'), await register(url, 'Carl')];
+/** Care that has started, of two members; their names are those of no other member of this server. */
+export async function startedCare(url, names = ['Olive', 'Carl']) {
+  const [owner, caretaker] = [await register(url, names[0]), await register(url, names[1])];
   const title = 'Holiday watering';
   const { plantId, careRequestId } = await publishedRequest(owner, title);
   const { sendOffer } = await caretaker.call(
