@@ -50,7 +50,7 @@ restore() {
     say "Starting with the backup's data"
     finish_restore
     trap - EXIT INT TERM HUP
-    if [[ -n $keys ]]; then say "The keys before are in $secrets.before-$restore_stamp"; fi
+    if [[ -e $secrets.before-$restore_stamp ]]; then say "The keys before are in $secrets.before-$restore_stamp"; fi
     addresses
 }
 
@@ -94,9 +94,11 @@ prepare() {
     archive unpack api <"$1/photos.tar.gz" || die "The photos could not be unpacked."
     say "Grafana"
     archive unpack grafana <"$1/grafana.tar.gz" || die "Grafana's data could not be unpacked."
+    # The same keys need no exchange.
+    if [[ -n $2 ]] && diff -rq "$secrets" "$secrets.restoring" >/dev/null; then rm -rf "$secrets.restoring"; fi
 }
 
-# unpack_keys FILE FOLDER: all but the passwords of Postgres's roles, which stay as this server has them.
+# unpack_keys FILE FOLDER: all but what is this server's own: the passwords of Postgres's roles, and the key of labels.
 unpack_keys() {
     local new file
     new=$(mktemp -d observability/secrets.spare.XXXXXX)
@@ -104,7 +106,7 @@ unpack_keys() {
     for file in "$new"/*; do
         [[ -f $file && ! -L $file ]] || continue
         case ${file##*/} in
-            postgres_* | plant_* | database_url) ;;
+            postgres_* | plant_* | database_url | label_key) ;;
             *) install -m 0600 "$file" "$2/" ;;
         esac
     done

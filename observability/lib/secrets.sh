@@ -35,6 +35,8 @@ restore --keys. A new key could read nothing. To give the data up instead: $self
     secret encryption_key "$(random_key)"
     secret grafana_password "$(random_hex 12)"
     secret grafana_secret_key "$(random_hex 24)"
+    # For the sums that are labels of containers.
+    secret label_key "$(random_hex 24)"
     # Of a mail server, if alerts go by mail: its owner writes it here.
     secret smtp_password ''
     chmod 0600 "$secrets"/*

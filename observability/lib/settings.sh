@@ -38,12 +38,15 @@ read_settings() {
     [[ $PROXY =~ ^(on|off)$ ]] || invalid PROXY "on or off"
     # One of them has the port for itself; several need the proxy before them.
     if [[ $PROXY == on ]]; then setting API_REPLICAS 2; else export API_REPLICAS=1; fi
-    [[ $API_REPLICAS =~ ^([1-9]|1[0-6])$ ]] || invalid API_REPLICAS "a number from 1 to 16"
+    # Caddyfile knows as many addresses, and one for the replica that is to replace another.
+    [[ $API_REPLICAS =~ ^[1-6]$ ]] || invalid API_REPLICAS "a number from 1 to 6"
     setting SITE_ADDRESS localhost
     setting PROXY_ADDRESS 127.0.0.1
     [[ $PROXY_ADDRESS =~ ^([0-9]{1,3}\.){3}[0-9]{1,3}$ ]] || invalid PROXY_ADDRESS "an address such as 127.0.0.1 or 0.0.0.0"
+    setting PROXY_NETWORK 10.213.77
+    [[ $PROXY_NETWORK =~ ^([0-9]{1,3}\.){2}[0-9]{1,3}$ ]] || invalid PROXY_NETWORK "the first three numbers of addresses, such as 10.213.77"
     read_ports
-    for name in POSTGRES API ALLOY LOKI TEMPO MIMIR GRAFANA; do memory "$name"; done
+    for name in POSTGRES API ALLOY LOKI TEMPO MIMIR GRAFANA CADDY; do memory "$name"; done
     # Nobody is there who would take spans.
     if [[ $STACK == small ]]; then export OTEL_ENDPOINT=''; fi
     setting MINIMUM_DISK_GIB "$([[ $STACK == full ]] && echo 10 || echo 6)"

@@ -102,7 +102,6 @@ start() {
     say "Starting"
     if [[ $PROXY == off && -n $(running api) ]]; then say "Without PROXY=on the API is away for some seconds if it is replaced"; fi
     bring_up "$@"
-    settle_restore
     addresses
 }
 

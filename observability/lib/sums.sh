@@ -19,11 +19,12 @@ read_by() {
 }
 labelled=(api alloy loki tempo mimir caddy socket-proxy grafana)
 
-# Keyed, for labels are not secret: nobody shall try passwords against a sum.
+# Keyed, for labels are not secret: nobody shall try passwords against a sum. By a key for nothing else, for with it all
+# sums change.
 sum_of() {
     local path
     {
-        cat "$secrets/secret_key"
+        cat "$secrets/label_key"
         while IFS= read -r path; do
             find "$path" -type f -print0 2>/dev/null || true
         done < <(read_by "$1") | LC_ALL=C sort -z | xargs -0r sha256sum --
@@ -32,7 +33,7 @@ sum_of() {
 
 export_sums() {
     local service name
-    [[ -e $secrets/secret_key ]] || return 0
+    [[ -e $secrets/label_key ]] || return 0
     for service in "${labelled[@]}"; do
         name=FILES_${service^^}
         export "${name//-/_}=$(sum_of "$service")"

@@ -96,7 +96,7 @@ suite('setup-observability.sh start', () => {
   ]) {
     test(`${words} that fails ends it before anything is replaced`, async () => {
       await world.run(['start']);
-      await world.say('built', 'sha256:second\n');
+      await world.say('built', 'second\n');
       await world.say('failing', `${words}\n`);
       const before = await world.containers();
       const { code, output, steps } = await world.run(['start']);
@@ -104,7 +104,7 @@ suite('setup-observability.sh start', () => {
       assert.match(output, complaint);
       assertSteps(steps, START.slice(0, done + 1));
       assert.deepEqual(await world.containers(), before);
-      assert.equal(await world.read('images/local'), 'sha256:first\n');
+      assert.equal(await world.read('images/local'), 'first\n');
     });
   }
 
@@ -373,7 +373,7 @@ suite('setup-observability.sh and its settings', () => {
   for (const [line, complaint] of [
     ['STACK=tiny', /^STACK=tiny is not valid: it takes full or small\.$/m],
     ['PROXY=yes', /^PROXY=yes is not valid: it takes on or off\.$/m],
-    ['PROXY=on\nAPI_REPLICAS=0', /^API_REPLICAS=0 is not valid: it takes a number from 1 to 16\.$/m],
+    ['PROXY=on\nAPI_REPLICAS=0', /^API_REPLICAS=0 is not valid: it takes a number from 1 to 6\.$/m],
     ['PROXY=on\nPROXY_ADDRESS=everywhere', /^PROXY_ADDRESS=everywhere is not valid/m],
     ['MIMIR_PORT=0', /^MIMIR_PORT=0 is not valid: it takes a port from 1 to 65535\.$/m],
     ['MIMIR_PORT=65536', /^MIMIR_PORT=65536 is not valid/m],
