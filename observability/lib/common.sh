@@ -16,7 +16,6 @@ settings=observability/.env
 # Not for the repository: who is at work, and how far a restore has come.
 lock_file=observability/.lock
 journal_file=observability/.restore
-patience_seconds=${PATIENCE_SECONDS:-300}
 
 say() { printf '==> %s\n' "$*"; }
 warn() { printf '%s\n' "$*" >&2; }

@@ -40,14 +40,14 @@ unready() {
 }
 
 wait_for_health() {
-    local deadline=$((SECONDS + patience_seconds)) now waiting
+    local deadline=$((SECONDS + PATIENCE_SECONDS)) now waiting
     say "Waiting until all are healthy"
     while :; do
         now=$(states)
         [[ -n $now ]] || die "No container was started."
         waiting=$(unready "$now")
         [[ -n $waiting ]] || return 0
-        ((SECONDS < deadline)) || die "Not healthy after $patience_seconds s (service, state, health, exit code):
+        ((SECONDS < deadline)) || die "Not healthy after $PATIENCE_SECONDS s (service, state, health, exit code):
 $waiting
 $self logs SERVICE says why."
         sleep 2
@@ -57,7 +57,7 @@ $self logs SERVICE says why."
 # wait_for ID [strictly]: until a container is healthy; fails when it is not in time, or ended. Strictly: also as soon as
 # it is unhealthy, or was started again and again.
 wait_for() {
-    local deadline=$((SECONDS + patience_seconds)) format state health restarts
+    local deadline=$((SECONDS + PATIENCE_SECONDS)) format state health restarts
     format='{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}}'
     while :; do
         read -r state health restarts < <(docker inspect --format "$format" "$1") || return 1

@@ -51,8 +51,8 @@ read_settings() {
     if [[ $STACK == small ]]; then export OTEL_ENDPOINT=''; fi
     setting MINIMUM_DISK_GIB "$([[ $STACK == full ]] && echo 10 || echo 6)"
     setting MINIMUM_MEMORY_GIB "$([[ $STACK == full ]] && echo 6 || echo 1)"
-    for name in MINIMUM_DISK_GIB MINIMUM_MEMORY_GIB; do number "$name"; done
-    [[ $patience_seconds =~ ^[0-9]{1,6}$ ]] || die "PATIENCE_SECONDS=$patience_seconds is not valid: it takes a whole number."
+    setting PATIENCE_SECONDS 300
+    for name in MINIMUM_DISK_GIB MINIMUM_MEMORY_GIB PATIENCE_SECONDS; do number "$name"; done
 }
 
 # The ports that are published with these settings, one name a line.
