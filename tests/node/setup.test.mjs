@@ -202,7 +202,7 @@ suite('setup-observability.sh start', () => {
 
   test('a second one says who is at work, and a killed one holds nobody up', async () => {
     // The first waits in its build.
-    await writeFile(join(world.bin, 'docker'), (await world.read('docker')).replace("*' build '*)", "*' build '*) sleep 60 9>&1;"));
+    await writeFile(join(world.bin, 'docker'), (await world.read('docker')).replace("*' build '*)", "*' build '*) sleep 20 >/dev/null 2>&1 9>&1;"));
     const script = join(world.repository, 'observability/setup-observability.sh');
     const env = { PATH: `${world.bin}:${process.env.PATH}`, JOURNAL_FOLDERS: '/nonexistent', ...world.port };
     const first = spawn('bash', [script, 'start'], { env, stdio: ['ignore', 'pipe', 'ignore'] });
@@ -220,6 +220,7 @@ suite('setup-observability.sh start', () => {
     // What it had called goes on, and is ended by the next.
     first.kill('SIGKILL');
     await once(first, 'exit');
+    first.stdout.destroy();
     await writeFile(join(world.bin, 'docker'), await readFile(join(REPOSITORY, 'tests/node/setup/docker')));
     const third = await world.run(['start']);
     assert.equal(third.code, 0, third.output);
