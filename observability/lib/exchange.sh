@@ -92,9 +92,12 @@ undo_secrets() {
 
 # As before the restore, but for the servers, which stay as they are.
 undo_restore() {
+    local id
     remove_one_offs
     if [[ $restore_phase == preparing ]]; then
-        [[ -n $(running postgres) ]] || start_postgres
+        # A full disk may just have ended it, and the engine starts it again.
+        id=$(running postgres)
+        if [[ -z $id ]] || ! wait_for "$id"; then start_postgres; fi
     else
         stop_servers
         undo_secrets

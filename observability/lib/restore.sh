@@ -165,7 +165,7 @@ drill() {
 }
 
 count_rows() {
-    in_database "$spare" <<'END' | awk -F '|' '{ printf "  %-32s %10s\n", $1, $2 }'
+    in_database "$spare" <<'END' | awk -F '|' '{ printf "  %-32s %10s\n", $1 (($1 == "users") ? " (members)" : ""), $2 }'
 SELECT table_name, (xpath('/row/n/text()', query_to_xml(
     format('SELECT count(*) AS n FROM public.%I', table_name), false, true, '')))[1]
 FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY table_name;

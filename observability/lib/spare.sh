@@ -9,11 +9,11 @@ spare_secrets=(--volume "$spare_volume:/spare" -e DATABASE_URL_FILE=/spare/datab
 free_in_postgres() { compose exec -T postgres df -Pk /var/lib/postgresql/data </dev/null | awk 'NR == 2 { print $4 }'; }
 
 # check_dump FILE: reads all of it, for a dump that is cut off has a good beginning; and whether there is room for it
-# beside the present database: its rows, and as much again for indexes.
+# beside the present database: its rows, as much again for indexes, and as much for the log of both.
 check_dump() {
     local bytes needed free
     bytes=$(compose exec -T postgres pg_restore --file=- <"$1" | wc -c) || die "$1 is damaged: pg_restore cannot read it."
-    needed=$((bytes * 2 / 1024 + 65536))
+    needed=$((bytes * 3 / 1024 + 65536))
     free=$(free_in_postgres)
     [[ $free =~ ^[0-9]+$ ]] || die "How much room Postgres has could not be asked."
     ((free >= needed)) || die "Postgres has $((free / 1024)) MiB of room, and this backup needs $((needed / 1024)) beside the present data."

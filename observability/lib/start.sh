@@ -73,9 +73,9 @@ bring_up() {
     remove_surplus
     if [[ $PROXY == on && -n $(running api) ]]; then
         roll "$@"
-        # Compose would recreate the replicas too, and all at once.
+        # Compose would recreate the replicas too, and all at once. Run-once services run below, in their order.
         if [[ " $* " == *" --force-recreate "* ]]; then
-            mapfile -t others < <(compose config --services | grep -vx api)
+            mapfile -t others < <(compose config --services | grep -vxE 'api|init|postgres-setup|migrate')
             compose up --detach --no-build --no-deps --force-recreate "${others[@]}" \
                 || die "A part did not start; its state is above, and $self logs SERVICE says more."
             set --

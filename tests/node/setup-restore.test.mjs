@@ -347,7 +347,7 @@ suite('setup-observability.sh restore --drill', () => {
       const before = [await world.containers(), await parts(keys)];
       const { code, output, steps } = await world.run(['restore', '--drill', 'b', ...args]);
       assert.equal(code, 0, output);
-      assert.match(output, /^ {2}users +7$/m);
+      assert.match(output, /^ {2}users \(members\) +7$/m);
       assert.match(output, /^ {2}photos +1 files, 12 bytes$/m);
       assert.match(output, /^ {2}grafana +1 files, 14 bytes$/m);
       assert.match(output, /The backup can be restored/);
