@@ -22,6 +22,12 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
   .split('\n')
   .filter((path) => path && existsSync(join(REPOSITORY, path)));
 
+/** The script with its parts. */
+const script = tracked
+  .filter((path) => /^observability\/(setup-observability|lib\/.*)\.sh$/.test(path))
+  .map(text)
+  .join('\n');
+
 suite('compose.yaml', () => {
   const compose = stack();
   const proxied = stack('compose.proxy.yaml');
@@ -202,7 +208,6 @@ suite('compose.yaml', () => {
       ]),
     );
     hand.grafana.files += text('observability/init.sh');
-    const script = text('observability/setup-observability.sh');
     let read = 0;
     for (const [name, { volumes = [], environment = {}, user }] of Object.entries(compose.services)) {
       const volume = volumes.find((one) => /-secrets:\/run\/secrets:ro$/.test(one));
@@ -545,7 +550,6 @@ suite('observability/README.md', () => {
   const readme = text('observability/README.md');
 
   test('its commands, paths, links and settings are there', () => {
-    const script = text('observability/setup-observability.sh');
     for (const [, commands] of readme.matchAll(/^\| ((?:`(?:start|status|logs|backup|restore|clean)[^|]*)) \|/gm)) {
       for (const [, command] of commands.matchAll(/`(\w+)/g))
         assert.match(script, new RegExp(`\\b${command}\\b`), command);
@@ -562,7 +566,7 @@ suite('observability/README.md', () => {
     assert.ok(named.length >= 12);
     for (const name of named.filter((one) => !one.startsWith('_'))) {
       const known = [text('compose.yaml'), text('compose.proxy.yaml'), script];
-      assert.ok(known.some((one) => one.includes(`\${${name}:-`)), name);
+      assert.ok(known.some((one) => one.includes(`\${${name}:-`)) || script.includes(`setting ${name} `), name);
     }
     const used = ['compose.yaml', 'compose.proxy.yaml'].flatMap((path) => [...variables(text(path))]);
     // The script sets them, and nobody else.
