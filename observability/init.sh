@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs in the container `init` as root: hands each service its own secrets, which nobody else can read, and gives Mimir
-# its data folder. Each start does it again, so a secret that was changed on the host arrives.
+# its data folder, and Caddy where it runs. Each start does it again, so a secret that was changed on the host arrives.
 set -eu
 umask 077
 
@@ -29,3 +29,8 @@ done
 hand_out grafana 472 "$@"
 
 chown 10001:10001 "$root/mimir"
+# Not empty, or the engine would put there what Caddy's image has, which is root's.
+if [ -d "$root/caddy" ]; then
+    mkdir -p "$root/caddy/caddy"
+    chown 10002:10002 "$root/caddy" "$root/caddy/caddy"
+fi

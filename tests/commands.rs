@@ -1,6 +1,8 @@
 //! The program itself: what its commands do, and the one line it says when they cannot.
 
 #[cfg(test)]
+mod colours;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod descriptors;

@@ -1,7 +1,7 @@
 //! Log lines: one JSON object each, with the trace that they belong to.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use chrono::SecondsFormat;
 use opentelemetry::Context;
@@ -62,11 +62,15 @@ impl LogLevel {
 /// Starts logging. A second call in one process changes nothing that is logged.
 pub fn start(config: &Config, to: LogTo) -> LogLevel {
     let (filter, level) = reload::Layer::new(EnvFilter::new(&config.log_filter));
-    let writer = match to {
-        LogTo::Stdout => BoxMakeWriter::new(io::stdout),
-        LogTo::Stderr => BoxMakeWriter::new(io::stderr),
+    let (writer, is_terminal) = match to {
+        LogTo::Stdout => (BoxMakeWriter::new(io::stdout), io::stdout().is_terminal()),
+        LogTo::Stderr => (BoxMakeWriter::new(io::stderr), io::stderr().is_terminal()),
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let mut lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    // Whether NO_COLOR is set, the layer looks by itself.
+    if !is_terminal {
+        lines = lines.with_ansi(false);
+    }
     let lines = match config.log_format {
         LogFormat::Json => lines
             .event_format(Json::new(&config.observability.service_name))

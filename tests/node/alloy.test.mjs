@@ -176,6 +176,18 @@ suite("Alloy's configuration", () => {
     assert.deepEqual([...labels].sort(), ['container', 'service', 'stream']);
   });
 
+  test('every replica of the API is scraped, by an address of its own', () => {
+    const block = (name) => parse(config).blocks.find((one) => `${one.name}.${one.label}` === name).attributes;
+    const { names, type, port, refresh_interval: interval } = block('discovery.dns.api');
+    assert.deepEqual([names.list.map(({ string }) => string), type.string, port.number], [['api'], 'A', 8001]);
+    assert.ok(Number.parseInt(interval.string, 10) <= 10);
+    const { targets, job_name: job } = block('prometheus.scrape.api');
+    assert.equal(targets.reference, 'discovery.dns.api.targets');
+    assert.equal(job.string, 'plant-care-api');
+    // Whatever gave them one name would make one series of several.
+    assert.ok(!JSON.stringify(block('prometheus.scrape.api')).includes('instance'));
+  });
+
   test('what is scraped and reached is a service of the stack, on its own port', () => {
     const addresses = [
       ...config.matchAll(
@@ -184,7 +196,6 @@ suite("Alloy's configuration", () => {
     ];
     const found = addresses.map(([, ...parts]) => parts.filter(Boolean).join(':')).sort();
     assert.deepEqual(found, [
-      'api:8001',
       'grafana:3000',
       'loki:3100',
       'loki:3100',

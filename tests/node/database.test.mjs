@@ -1,12 +1,13 @@
 // The stack's SQL, and its backup and restore, with a real Postgres.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { PATIENCE_SECONDS, REPOSITORY, until } from './server.mjs';
+import { surroundings } from './setup.mjs';
 
 const call = promisify(execFile);
 const PROGRAM = process.env.PLANT_CARE_BIN ?? join(REPOSITORY, 'target/debug/plant-care');
@@ -185,69 +186,120 @@ suite("the stack's Postgres", () => {
     await assert.rejects(setup({ AUDIT_TRAIL: 'perhaps' }), /it takes on, off or keep/);
   });
 
-  test('what a backup holds comes back, what came later is gone, and a broken backup changes nothing', async () => {
-    // What the script would do in the container, done here; the rest is written down by the other test.
-    const bin = join(folder, 'bin');
-    await mkdir(bin);
-    await writeFile(
-      join(bin, 'docker'),
-      `#!/usr/bin/env bash
-case " $* " in
-    *' exec -T postgres '*) while [[ $1 != postgres ]]; do shift; done; shift; exec "$@" ;;
-    *' run --rm -T postgres-setup '*) exec sh "$SETUP_FOLDER/setup.sh" ;;
-    *' volume inspect '*) exit 1 ;;
-    *' info --format '*) echo 9000000000 ;;
-    *' ps '*) echo a ;;
-    *' inspect --format '*) echo 'api running healthy 0' ;;
-    *' archive pack '*) printf x ;;
+  /** The script's world, in which Postgres is the real one. */
+  async function world() {
+    const made = await surroundings();
+    const docker = await made.read('docker');
+    await made.say(
+      'docker',
+      docker.replace(
+        /^case \$all in$/m,
+        `case $all in
+    *' exec -T postgres '*)
+        while [[ $1 != postgres ]]; do shift; done
+        shift
+        # The superuser's password is in the container.
+        if [[ $1 == psql ]]; then exec "$@" < <(sed "s#/run/secrets#$SECRETS_FOLDER#"); else exec "$@"; fi
+        ;;
+    *' postgres-setup '*)
+        [[ $all =~ \\ PGDATABASE=([a-z_]+) ]] && export PGDATABASE=\${BASH_REMATCH[1]}
+        exec sh "$SETUP_FOLDER/setup.sh"
+        ;;
 esac
-`,
-      { mode: 0o755 },
+case $all in`,
+      ),
     );
-    const copy = join(folder, 'copy');
-    await cp(join(REPOSITORY, 'observability'), join(copy, 'observability'), {
-      recursive: true,
-      filter: (path) => !/observability\/(secrets|backups|backup-keys)$/.test(path),
-    });
-    const script = (...args) =>
-      call('bash', [join(copy, 'observability/setup-observability.sh'), ...args], {
-        env: {
-          ...environment(),
-          PATH: `${bin}:${programs}:${process.env.PATH}`,
-          SETUP_FOLDER: SETUP,
-          SECRETS_FOLDER: join(folder, 'secrets'),
-          JOURNAL_FOLDERS: '/nonexistent',
-          MINIMUM_DISK_GIB: '0',
-        },
-      });
-    const state = () =>
-      sql(`SELECT (SELECT count(*) FROM bulky) AS rows, (SELECT count(*) FROM seaql_migrations) AS migrations,
-        (SELECT tableowner FROM pg_tables WHERE tablename = 'bulky') AS owner,
-        (SELECT count(*) > 0 FROM monitoring.index_use WHERE index = 'bulky_text') AS watched`);
+    const env = {
+      ...environment(),
+      PATH: `${made.bin}:${programs}:${process.env.PATH}`,
+      SETUP_FOLDER: SETUP,
+      SECRETS_FOLDER: join(folder, 'secrets'),
+    };
+    delete env.PGPORT;
+    return { ...made, script: (...args) => made.run(args, { env: { ...env, PGPORT: address.port } }) };
+  }
 
-    await script('start');
+  const state = () =>
+    sql(`SELECT (SELECT count(*) FROM bulky) AS rows, (SELECT count(*) FROM seaql_migrations) AS migrations,
+      (SELECT tableowner FROM pg_tables WHERE tablename = 'bulky') AS owner,
+      (SELECT count(*) > 0 FROM monitoring.index_use WHERE index = 'bulky_text') AS watched`);
+  const databases = () =>
+    sql(`SELECT datname, pg_get_userbyid(datdba) AS owner, datallowconn AS open FROM pg_database WHERE datname LIKE 'plant%'`, {
+      database: 'postgres',
+    });
+  const ONE = [{ datname: 'plant_care_db', owner: 'plant_user', open: 't' }];
+
+  test('what a backup holds comes back, what came later is gone, and a broken backup changes nothing', async (t) => {
+    const { repository, script, remove } = await world();
+    t.after(remove);
+    const well = async (...args) => {
+      const { code, output } = await script(...args);
+      assert.equal(code, 0, output);
+      return output;
+    };
+    await writeFile(join(folder, 'secrets/postgres_password'), `the "superuser's"`);
+    await well('start');
+    const [{ set }] = await sql("SELECT rolpassword LIKE 'SCRAM-SHA-256$%' AS set FROM pg_authid WHERE rolname = 'postgres'");
+    assert.equal(set, 't');
     const before = await state();
     assert.deepEqual(before[0].owner, 'plant_user');
-    await script('backup', join(copy, 'b'));
+    await well('backup', 'b');
     await sql('DELETE FROM bulky; CREATE TABLE since (id int)', { user: 'plant_user' });
-    assert.notDeepEqual(await state(), before);
-    await script('restore', join(copy, 'b'), '--yes');
+    const later = await state();
+    assert.notDeepEqual(later, before);
+    assert.match(await well('restore', '--drill', 'b'), new RegExp(`^ {2}bulky +${before[0].rows}$`, 'm'));
+    assert.deepEqual([await state(), await databases()], [later, ONE]);
+    await well('restore', 'b', '--yes');
     assert.deepEqual(await state(), before);
     assert.deepEqual(await sql("SELECT 1 AS found FROM pg_tables WHERE tablename = 'since'"), []);
-    const databases = await sql(
-      "SELECT datname, pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname LIKE 'plant%'",
-    );
-    assert.deepEqual(databases, [{ datname: 'plant_care_db', owner: 'plant_user' }]);
+    assert.deepEqual(await databases(), ONE);
     // The API still writes to it, and the schema is the one it knows.
     await sql("INSERT INTO bulky VALUES (20000, 'after')", { user: 'plant_user' });
     assert.match((await migrate()).stdout, /nothing to apply/);
 
-    const dump = join(copy, 'b/postgres.dump');
-    await writeFile(dump, (await readFile(dump)).subarray(0, 3000));
+    // Its beginning is whole.
+    const dump = join(repository, 'b/postgres.dump');
+    const bytes = await readFile(dump);
+    await writeFile(dump, bytes.subarray(0, bytes.length - 3000));
     await call('sh', ['-c', 'sha256sum key postgres.dump photos.tar.gz grafana.tar.gz >SHA256SUMS'], {
-      cwd: join(copy, 'b'),
+      cwd: join(repository, 'b'),
     });
-    await assert.rejects(script('restore', join(copy, 'b'), '--yes'), /pg_restore/);
+    const { code, output, steps } = await script('restore', 'b', '--yes');
+    assert.equal(code, 1);
+    assert.match(output, /pg_restore cannot read it/);
+    assert.ok(!steps.some((step) => step.startsWith('stop')));
     assert.equal(Number((await state())[0].rows), Number(before[0].rows) + 1);
+  });
+
+  test('a restore that is killed in the exchange of the databases, or in its undoing, leaves the old one', async (t) => {
+    const { script, say, remove } = await world();
+    t.after(remove);
+    await script('start');
+    await script('backup', 'b');
+    await sql("INSERT INTO bulky VALUES (30000, 'since')", { user: 'plant_user' });
+    // Somebody who stays connected, and comes back.
+    const before = await state();
+    const { calls } = await script('restore', '--drill', 'b');
+    assert.ok(calls.length > 20);
+    await say('failing', 'exchange api\n');
+    const failed = await script('restore', 'b', '--yes');
+    assert.equal(failed.code, 1);
+    await say('failing', '');
+    assert.deepEqual([await state(), await databases()], [before, ONE]);
+    const places = failed.calls.flatMap((one, index) => (/ psql /.test(one) ? [index + 1] : []));
+    // The spare database, the exchange, the undoing.
+    assert.equal(places.length, 3, failed.calls.join('\n'));
+    for (const place of places.slice(1)) {
+      for (const and of ['lost', 'done']) {
+        await say('failing', 'exchange api\n');
+        await say('killing', `KILL ${place} ${and}`);
+        assert.equal((await script('restore', 'b', '--yes')).signal, 'SIGKILL');
+        await say('failing', '');
+        await say('killing', '');
+        const { code, output } = await script('start');
+        assert.equal(code, 0, output);
+        assert.deepEqual([await state(), await databases()], [before, ONE], `${place} ${and}`);
+      }
+    }
   });
 });

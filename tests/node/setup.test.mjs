@@ -1,129 +1,55 @@
-// observability/setup-observability.sh with a `docker` that only writes down how it was called.
+// observability/setup-observability.sh with a `docker` that only writes down how it was called: start, stop, status, settings.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, suite, test } from 'node:test';
 import { REPOSITORY } from './server.mjs';
+import { PORTS, surroundings } from './setup.mjs';
 
-const PORTS = [5432, 8000, 12345, 3100, 3200, 9009, 3000, 4317, 4318];
+let world;
+beforeEach(async () => {
+  world = await surroundings();
+});
+afterEach(() => world.remove());
 
-/** Its answers are in files beside it, its calls in `calls`; `exit` lists words whose calls fail. */
-const DOCKER = `#!/usr/bin/env bash
-folder=$(dirname "$0")
-printf '%s\\n' "$*" >>"$folder/calls"
-while read -r word; do
-    if [[ -n $word && " $* " == *" $word "* ]]; then echo "docker: $word failed" >&2; exit 1; fi
-done <"$folder/exit"
-case " $* " in
-    *' info --format {{.MemTotal}} '*) cat "$folder/memory" ;;
-    *' info --format {{.DockerRootDir}} '*) echo / ;;
-    *' volume inspect '*) [[ -e $folder/volume ]] ;;
-    *' compose '*' ps '*) cat "$folder/ids" ;;
-    *' inspect '*) cat "$folder/states" ;;
-    *' up --detach '*) printf 'a\\nb\\n' >"$folder/ids" ;;
-    *' pg_dump '* | *' archive pack '*) printf 'bytes of %s' "$*" ;;
-    *' exec '* | *' archive unpack '*) cat >>"$folder/stdin" ;;
-esac
-`;
+const START = [
+  'compose build api',
+  'run --rm --no-deps -T init',
+  'up --detach --no-deps --no-recreate --no-build postgres',
+  /^exec -T postgres psql /,
+  'run --rm --no-deps -T -e PGDATABASE=plant_care_db postgres-setup',
+  'run --rm --no-deps -T migrate',
+  'tag plant-care:next plant-care:local',
+  'image rm plant-care:next',
+  'up --detach --no-build --remove-orphans --scale api=1',
+];
 
-/** A disk with as many GiB free as the file `disk` says: what is free on this machine is not what is tested. */
-const DF = `#!/usr/bin/env bash
-free=$(<"$(dirname "$0")/disk")
-echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'
-echo "of-the-test 0 0 $((free * 1048576)) 0% /"
-`;
+/** That calls are these, each a text or a pattern. */
+function assertSteps(steps, expected) {
+  const differs = expected.findIndex((step, index) =>
+    step instanceof RegExp ? !step.test(steps[index] ?? '') : step.replace(/^compose build/, 'build') !== steps[index],
+  );
+  assert.equal(differs, -1, `${expected[differs]} in:\n${steps.join('\n')}`);
+  assert.equal(steps.length, expected.length, steps.join('\n'));
+}
 
-suite('setup-observability.sh', () => {
-  let repository, bin, held;
-
-  /** A copy of the script's surroundings, for it makes files; its ports are free unless a test takes one. */
-  beforeEach(async () => {
-    repository = await mkdtemp(join(tmpdir(), 'plant-care-setup-'));
-    bin = join(repository, 'bin');
-    await mkdir(bin);
-    await cp(join(REPOSITORY, 'observability'), join(repository, 'observability'), {
-      recursive: true,
-      filter: (path) => !/observability\/(secrets|backups|backup-keys)$/.test(path),
-    });
-    await cp(join(REPOSITORY, 'compose.yaml'), join(repository, 'compose.yaml'));
-    // Ports that nothing else on this machine uses.
-    held = createServer().listen(0, '127.0.0.1');
-    await once(held, 'listening');
-    const script = join(repository, 'observability/setup-observability.sh');
-    const text = await readFile(script, 'utf8');
-    const free = await freePorts(PORTS.length);
-    await writeFile(script, text.replace(/^ports=.*$/m, `ports=(${free.join(' ')})`));
-    await rm(join(repository, 'observability/grafana/notifications.sh'), { force: true });
-    for (const [program, text] of Object.entries({ docker: DOCKER, df: DF })) {
-      await writeFile(join(bin, program), text);
-      await chmod(join(bin, program), 0o755);
-    }
-    for (const [name, content] of Object.entries({
-      calls: '',
-      disk: '10',
-      exit: '',
-      ids: '',
-      memory: `${8 * 2 ** 30}`,
-      states: HEALTHY,
-    })) {
-      await writeFile(join(bin, name), content);
-    }
-  });
-  afterEach(async () => {
-    held.close();
-    await rm(repository, { recursive: true });
-  });
-
-  const HEALTHY = 'api running healthy 0\ninit exited none 0\nmimir running none 0\n';
-
-  async function freePorts(count) {
-    const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-    await Promise.all(servers.map((server) => once(server, 'listening')));
-    const ports = servers.map((server) => server.address().port);
-    await Promise.all(servers.map((server) => once(server.close(), 'close')));
-    return ports;
-  }
-
-  async function run(args, { input = '', env = {} } = {}) {
-    const child = spawn('bash', [join(repository, 'observability/setup-observability.sh'), ...args], {
-      env: { PATH: `${bin}:${process.env.PATH}`, HOME: repository, JOURNAL_FOLDERS: '/nonexistent', ...env },
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
-    const [code] = await once(child, 'close');
-    const calls = (await readFile(join(bin, 'calls'), 'utf8')).split('\n').filter(Boolean);
-    // What compose was asked, without where its files are.
-    const compose = calls
-      .map((call) => /^compose --project-name plant-care (?:--file \S+ )+--env-file \S+ (.*)$/.exec(call)?.[1])
-      .filter(Boolean);
-    return { code, output, calls, compose };
-  }
-
-  const say = (name, content) => writeFile(join(bin, name), content);
-  const secrets = () => join(repository, 'observability/secrets');
-
-  test('start makes the secrets, builds, starts, waits, and prints the addresses', async () => {
-    const { code, output, compose } = await run(['start']);
+suite('setup-observability.sh start', () => {
+  test('makes the secrets, builds, migrates, starts, waits, and prints the addresses', async () => {
+    const { code, output, steps } = await world.run(['start']);
     assert.equal(code, 0, output);
-    assert.deepEqual(
-      compose.filter((call) => !call.startsWith('ps')),
-      ['build', 'up --detach --remove-orphans'],
-    );
-    for (const address of [8000, 3000, 12345, 3100, 3200, 9009, 5432, 4317])
-      assert.ok(output.includes(`127.0.0.1:${address}`), output);
-    assert.equal((await stat(secrets())).mode & 0o777, 0o700);
-    const files = await readdir(secrets());
+    assertSteps(steps, START);
+    for (const name of Object.keys(PORTS).filter((one) => !/^(OTLP_)?HTTPS?_/.test(one)))
+      assert.ok(output.includes(`127.0.0.1:${world.port[name]}`), `${name} in ${output}`);
+    assert.equal((await stat(world.secrets)).mode & 0o777, 0o700);
+    const files = await readdir(world.secrets);
     assert.ok(files.length >= 10);
     const values = new Map();
     for (const file of files) {
-      assert.equal((await stat(join(secrets(), file))).mode & 0o777, 0o600, file);
-      const value = await readFile(join(secrets(), file), 'utf8');
+      assert.equal((await stat(join(world.secrets, file))).mode & 0o777, 0o600, file);
+      const value = await world.secret(file);
       assert.ok(!value.includes('\n'), file);
       assert.ok(!output.includes(value) || value === '', `${file} is printed`);
       values.set(file, value);
@@ -143,394 +69,406 @@ suite('setup-observability.sh', () => {
   });
 
   test('containers can read the configuration also after a checkout with a narrow umask', async () => {
-    const config = join(repository, 'observability/tempo/tempo.yaml');
+    const config = join(world.repository, 'observability/tempo/tempo.yaml');
     await chmod(config, 0o600);
-    assert.equal((await run(['start'])).code, 0);
+    assert.equal((await world.run(['start'])).code, 0);
     assert.equal((await stat(config)).mode & 0o777, 0o644);
-    assert.equal((await stat(secrets())).mode & 0o777, 0o700);
+    assert.equal((await stat(world.secrets)).mode & 0o777, 0o700);
   });
 
   test('who is told of alerts is written before Grafana starts', async () => {
-    const notifications = join(repository, 'observability/grafana/notifications.sh');
-    await writeFile(notifications, `#!/bin/sh\necho notifications >>${bin}/calls\n`, { mode: 0o755 });
-    const { code, calls } = await run(['start']);
+    const notifications = join(world.repository, 'observability/grafana/notifications.sh');
+    await writeFile(notifications, `#!/bin/sh\necho notifications >>${world.bin}/calls\n`, { mode: 0o755 });
+    const { code, calls } = await world.run(['start']);
     assert.equal(code, 0);
     const place = calls.indexOf('notifications');
-    assert.ok(place >= 0 && place < calls.findIndex((call) => call.includes(' up --detach')));
+    assert.ok(place >= 0 && place < calls.findIndex((call) => call.includes(' up --detach --no-build')));
     await writeFile(notifications, '#!/bin/sh\nexit 1\n');
-    assert.equal((await run(['start'])).code, 1);
+    assert.equal((await world.run(['start'])).code, 1);
+  });
+
+  for (const [words, complaint, done] of [
+    ['build', /could not be built; what ran runs on/, 0],
+    ['up --detach --no-deps', /Postgres did not start/, 2],
+    ['psql', /password of postgres could not be set/, 3],
+    ['postgres-setup', /could not be set up; what ran runs on/, 4],
+    ['migrate', /migration was refused.*\nWhat ran runs on/, 5],
+  ]) {
+    test(`${words} that fails ends it before anything is replaced`, async () => {
+      await world.run(['start']);
+      await world.say('built', 'second\n');
+      await world.say('failing', `${words}\n`);
+      const before = await world.containers();
+      const { code, output, steps } = await world.run(['start']);
+      assert.equal(code, 1);
+      assert.match(output, complaint);
+      assertSteps(steps, START.slice(0, done + 1));
+      assert.deepEqual(await world.containers(), before);
+      assert.equal(await world.read('images/local'), 'first\n');
+    });
+  }
+
+  test('a part that fails to start ends it, and it says how to go back', async () => {
+    await world.say('failing', '--remove-orphans\n');
+    const { code, output } = await world.run(['start']);
+    assert.equal(code, 1);
+    assert.match(output, /A part did not start/);
+    assert.match(output, /rollback/);
   });
 
   test('secrets are made once', async () => {
-    await run(['start']);
-    const all = async () =>
-      Promise.all((await readdir(secrets())).map((file) => readFile(join(secrets(), file), 'utf8')));
+    await world.run(['start']);
+    const all = async () => Promise.all((await readdir(world.secrets)).map((file) => world.secret(file)));
     const before = await all();
-    await rm(join(secrets(), 'grafana_password'));
-    await writeFile(join(secrets(), 'smtp_password'), 'from its owner');
-    const { code } = await run(['start']);
-    assert.equal(code, 0);
+    await rm(join(world.secrets, 'grafana_password'));
+    await writeFile(join(world.secrets, 'smtp_password'), 'from its owner');
+    assert.equal((await world.run(['start'])).code, 0);
     const afterwards = await all();
     assert.equal(afterwards.length, before.length);
     assert.equal(afterwards.filter((value) => !before.includes(value)).length, 2);
-    assert.equal(await readFile(join(secrets(), 'smtp_password'), 'utf8'), 'from its owner');
+    assert.equal(await world.secret('smtp_password'), 'from its owner');
+  });
+
+  test("a role's password can be changed in its file, and so can the superuser's", async () => {
+    await world.run(['start']);
+    await writeFile(join(world.secrets, 'plant_user_password'), 'its/owner @ home');
+    await writeFile(join(world.secrets, 'postgres_monitor_url'), 'postgresql://of-another-server/');
+    const { code, output, steps } = await world.run(['start']);
+    assert.equal(code, 0);
+    assert.match(output, /plant_user_password was changed, and database_url follows it/);
+    assert.equal(
+      await world.secret('database_url'),
+      'postgres://plant_user:its%2Fowner%20%40%20home@postgres:5432/plant_care_db',
+    );
+    assert.equal(await world.secret('postgres_monitor_url'), 'postgresql://of-another-server/');
+    // Handed out first, then set.
+    assert.ok(steps.findIndex((step) => / init$/.test(step)) < steps.findIndex((step) => / psql /.test(step)));
+    assert.match(await world.read('stdin'), /ALTER ROLE postgres PASSWORD/);
   });
 
   test('a new key is never made for a database that is there', async () => {
-    await say('volume', '');
-    const { code, output, compose } = await run(['start']);
+    await world.say('volume', '');
+    const { code, output, compose } = await world.run(['start']);
     assert.equal(code, 1);
     assert.match(output, /encryption_key is missing/);
     assert.ok(!compose.some((call) => call.startsWith('up')));
   });
 
-  test('a missing engine is one clear line', async () => {
-    await rm(join(bin, 'docker'));
-    // Only what the script itself needs.
-    const { code, output } = await run(['start'], { env: { PATH: `${bin}:${await withoutDocker()}` } });
-    assert.equal(code, 1);
-    assert.equal(output, 'Docker is missing: install Docker Engine with the compose plugin, then run this again.\n');
+  test('taken ports are all named, and nothing is started; the own ones are not taken', async () => {
+    const held = createServer().listen(world.port.GRAFANA_PORT, '127.0.0.1');
+    await once(held, 'listening');
+    try {
+      const { code, output, compose } = await world.run(['start']);
+      assert.equal(code, 1);
+      assert.match(output, new RegExp(`are taken: ${world.port.GRAFANA_PORT} \\(GRAFANA_PORT\\)\\.`));
+      assert.ok(!compose.some((call) => /^(up|build)/.test(call)));
+      await world.say('ports', `127.0.0.1:${world.port.GRAFANA_PORT}->3000/tcp, 8001/tcp\n`);
+      assert.equal((await world.run(['start'])).code, 0);
+    } finally {
+      held.close();
+    }
   });
 
-  /** A folder with links to the basic tools and nothing called docker. */
-  async function withoutDocker() {
-    const folder = join(repository, 'tools');
+  test('too little memory or disk stops it; the small stack needs less', async () => {
+    await world.say('memory', `${4 * 2 ** 30}`);
+    const memory = await world.run(['start']);
+    assert.equal(memory.code, 1);
+    assert.match(memory.output, /has 4 GiB of memory, and 6 are needed/);
+    await world.say('disk', '9');
+    const disk = await world.run(['start']);
+    assert.equal(disk.code, 1);
+    assert.match(disk.output, /^9 GiB of disk are free in \., and 10 are needed \(MINIMUM_DISK_GIB\)\.$/m);
+    const less = await world.run(['start'], { env: { MINIMUM_DISK_GIB: '9' } });
+    assert.doesNotMatch(less.output, /GiB of disk/);
+    await world.settings('STACK=small\n');
+    assert.equal((await world.run(['start'])).code, 0);
+  });
+
+  test('what does not get healthy is named, with how to learn why', async () => {
+    await world.say('unhealthy', 'grafana\n');
+    const { code, output } = await world.run(['start']);
+    assert.equal(code, 1);
+    assert.match(output, /^grafana running unhealthy 0$/m);
+    assert.match(output, /logs SERVICE/);
+    assert.doesNotMatch(output, /^(api|init|mimir) /m);
+  });
+
+  test('an engine that goes away while it waits is no success', async () => {
+    await world.say('failing', 'inspect --format {{index\n');
+    const { code, output } = await world.run(['start']);
+    assert.notEqual(code, 0);
+    assert.doesNotMatch(output, /Grafana {6}http/);
+  });
+
+  test('a second one says who is at work, and a killed one holds nobody up', async () => {
+    // The first waits in its build.
+    await writeFile(join(world.bin, 'docker'), (await world.read('docker')).replace("*' build '*)", "*' build '*) sleep 20 >/dev/null 2>&1 9>&1;"));
+    const script = join(world.repository, 'observability/setup-observability.sh');
+    const env = { PATH: `${world.bin}:${process.env.PATH}`, JOURNAL_FOLDERS: '/nonexistent', ...world.port };
+    const first = spawn('bash', [script, 'start'], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+    let told = '';
+    await new Promise((resolve) => {
+      first.stdout.on('data', (data) => {
+        told += data;
+        if (told.includes('Building')) resolve();
+      });
+    });
+    const second = await world.run(['backup']);
+    assert.equal(second.code, 1);
+    assert.match(second.output, new RegExp(`start has been at work since \\S+ \\(process ${first.pid}\\)`));
+    assert.deepEqual(second.calls, []);
+    // What it had called goes on, and is ended by the next.
+    first.kill('SIGKILL');
+    await once(first, 'exit');
+    first.stdout.destroy();
+    await writeFile(join(world.bin, 'docker'), await readFile(join(REPOSITORY, 'tests/node/setup/docker')));
+    const third = await world.run(['start']);
+    assert.equal(third.code, 0, third.output);
+  });
+});
+
+suite('setup-observability.sh and the engine', () => {
+  test('a missing engine is one clear line', async () => {
+    await rm(join(world.bin, 'docker'));
+    // Only what the script itself needs.
+    const folder = join(world.repository, 'tools');
     await mkdir(folder);
-    for (const tool of ['bash', 'dirname', 'cat', 'printf']) {
-      const found = process.env.PATH.split(':').map((path) => join(path, tool));
-      for (const path of found) {
+    for (const tool of ['bash', 'cat', 'date', 'dirname', 'flock', 'sed', 'tail']) {
+      for (const path of process.env.PATH.split(':').map((one) => join(one, tool))) {
         if (await stat(path).catch(() => null)) {
           await writeFile(join(folder, tool), `#!/bin/sh\nexec ${path} "$@"\n`, { mode: 0o755 });
           break;
         }
       }
     }
-    return folder;
-  }
+    const { code, output } = await world.run(['start'], { env: { PATH: `${world.bin}:${folder}` } }).catch(assert.fail);
+    assert.equal(code, 1);
+    assert.equal(output, 'Docker is missing: install Docker Engine with the compose plugin, then run this again.\n');
+  });
 
   for (const [word, line] of [
     ['compose version', /^Docker's compose plugin is missing: .*\n$/],
     ['info', /^Docker's engine does not answer: .*\n$/],
   ]) {
     test(`an engine of which ${word} fails is one clear line`, async () => {
-      await say('exit', `${word}\n`);
-      const { code, output } = await run(['start']);
+      await world.say('failing', `${word}\n`);
+      const { code, output } = await world.run(['start']);
       assert.equal(code, 1);
       assert.match(output, line);
     });
   }
 
-  test('taken ports are all named, and nothing is started', async () => {
-    const script = join(repository, 'observability/setup-observability.sh');
-    const text = await readFile(script, 'utf8');
-    const { port } = held.address();
-    await writeFile(script, text.replace(/^ports=\((\d+) /m, `ports=(${port} `));
-    const { code, output, compose } = await run(['start']);
-    assert.equal(code, 1);
-    assert.match(output, new RegExp(`are taken: ${port}\\.`));
-    assert.ok(!compose.some((call) => call.startsWith('up') || call === 'build'));
-    // A second start finds its own ports taken, and that is no mistake.
-    await say('ids', 'a\n');
-    assert.equal((await run(['start'])).code, 0);
-  });
-
-  test('too little memory or disk stops the start', async () => {
-    await say('memory', `${4 * 2 ** 30}`);
-    const memory = await run(['start']);
-    assert.equal(memory.code, 1);
-    assert.match(memory.output, /has 4 GiB of memory, and 6 are needed/);
-    await say('disk', '9');
-    const disk = await run(['start']);
-    assert.equal(disk.code, 1);
-    assert.match(disk.output, /^9 GiB of disk are free in \., and 10 are needed \(MINIMUM_DISK_GIB\)\.$/m);
-    const less = await run(['start'], { env: { MINIMUM_DISK_GIB: '9' } });
-    assert.doesNotMatch(less.output, /GiB of disk/);
-  });
-
-  test('what does not get healthy is named, with how to learn why', async () => {
-    await say('states', `${HEALTHY}loki running unhealthy 0\ntempo restarting starting 1\nmigrate exited none 1\n`);
-    const { code, output } = await run(['start'], { env: { PATIENCE_SECONDS: '0' } });
-    assert.equal(code, 1);
-    for (const line of [
-      'loki running unhealthy 0',
-      'tempo restarting starting 1',
-      'migrate exited none 1',
-      'logs SERVICE',
-    ]) {
-      assert.ok(output.includes(line), output);
-    }
-    assert.ok(!/^(api|init|mimir) /m.test(output), output);
-    const status = await run(['status']);
-    assert.equal(status.code, 1);
-  });
-
-  test('an engine that goes away while it waits is no success', async () => {
-    await say('exit', 'inspect --format\n');
-    const { code, output } = await run(['start']);
-    assert.notEqual(code, 0);
-    assert.doesNotMatch(output, /127\.0\.0\.1:3000/);
-  });
-
-  test('a part that fails to start ends the start', async () => {
-    await say('exit', 'up --detach\n');
-    const { code, output } = await run(['start']);
-    assert.equal(code, 1);
-    assert.match(output, /A part did not start/);
-  });
-
-  test('stop, restart, status and logs', async () => {
-    await say('ids', 'a\n');
-    assert.deepEqual((await run(['stop'])).compose, ['down --remove-orphans']);
-    await say('calls', '');
-    assert.deepEqual((await run(['logs', 'api'])).compose, ['logs --follow --tail=200 api']);
-    await say('calls', '');
-    const { compose } = await run(['restart']);
-    assert.deepEqual(
-      compose.filter((call) => !call.startsWith('ps')),
-      ['down --remove-orphans', 'build', 'up --detach --remove-orphans'],
+  test("the engine's socket is found where the engine says", async () => {
+    const docker = (await world.read('docker')).replace(
+      "*' config --services '*)",
+      `*' config --services '*) echo "$DOCKER_SOCKET" >socket;`,
     );
-    const status = await run(['status']);
-    assert.equal(status.code, 0, status.output);
-    assert.match(status.output, /api +running +healthy/);
-    // Data is never removed on the way.
-    for (const call of (await run(['status'])).calls) assert.doesNotMatch(call, /--volumes/);
-  });
-
-  for (const answer of ['no\n', '', 'yes\n', 'cleaning\n']) {
-    test(`clean answered with ${JSON.stringify(answer)} changes nothing`, async () => {
-      await run(['start']);
-      await say('calls', '');
-      const { code, output, compose } = await run(['clean'], { input: answer });
-      assert.equal(code, 1);
-      assert.match(output, /Nothing was changed\./);
-      assert.deepEqual(compose, []);
-      assert.ok((await readdir(secrets())).length > 0);
-    });
-  }
-
-  test('clean that is wanted removes the data and keeps the secrets', async () => {
-    await run(['start']);
-    await say('calls', '');
-    const { code, calls, compose } = await run(['clean'], { input: 'clean\n' });
-    assert.equal(code, 0);
-    assert.equal(calls.at(-1), 'image rm plant-care:local');
-    assert.deepEqual(compose, ['--profile tools down --volumes --remove-orphans']);
-    assert.ok((await readdir(secrets())).includes('encryption_key'));
+    await writeFile(join(world.bin, 'docker'), docker);
+    await world.run(['start'], { env: { DOCKER_HOST: 'unix:///run/user/1000/docker.sock' } });
+    assert.equal(await world.read('socket'), '/run/user/1000/docker.sock\n');
   });
 
   test("the journal's file is added where there is a journal", async () => {
-    const journal = join(repository, 'journal');
-    const without = await run(['status'], { env: { JOURNAL_FOLDERS: journal } });
+    const journal = join(world.repository, 'journal');
+    const without = await world.run(['status'], { env: { JOURNAL_FOLDERS: journal } });
     assert.ok(!without.calls.some((call) => call.includes('compose.journal.yaml')));
     await mkdir(join(journal, 'machine'), { recursive: true });
     await writeFile(join(journal, 'machine/system.journal'), '');
-    const found = await run(['status'], { env: { JOURNAL_FOLDERS: `/nonexistent ${journal}` } });
+    const found = await world.run(['logs'], { env: { JOURNAL_FOLDERS: `/nonexistent ${journal}` } });
     assert.ok(found.calls.some((call) => call.includes('--file compose.yaml --file compose.journal.yaml')));
-  });
-
-  test("settings come from observability/.env, never from the developer's .env", async () => {
-    await writeFile(join(repository, '.env'), 'RUST_LOG=trace\n');
-    assert.ok((await run(['status'])).calls.some((call) => call.includes('--env-file /dev/null')));
-    await writeFile(join(repository, 'observability/.env'), 'RUST_LOG=debug\n');
-    assert.ok((await run(['status'])).calls.some((call) => call.includes('--env-file observability/.env')));
-  });
-
-  test('a backup has all parts and their sums; the keys are apart', async () => {
-    await run(['start']);
-    await say('calls', '');
-    const { code, output, compose } = await run(['backup', 'b']);
-    assert.equal(code, 0, output);
-    const steps = compose.filter((call) => !call.startsWith('ps'));
-    assert.match(steps[0], /^exec -T postgres pg_dump .*--dbname=plant_care_db$/);
-    assert.deepEqual(steps.slice(1), [
-      'run --rm --no-deps -T archive pack api',
-      'stop grafana',
-      'run --rm --no-deps -T archive pack grafana',
-      'start grafana',
-    ]);
-    const backup = join(repository, 'b');
-    assert.equal(compose.filter((call) => call === 'start grafana').length, 1);
-    assert.deepEqual((await readdir(backup)).sort(), [
-      'SHA256SUMS',
-      'grafana.tar.gz',
-      'key',
-      'photos.tar.gz',
-      'postgres.dump',
-    ]);
-    assert.match(await readFile(join(backup, 'photos.tar.gz'), 'utf8'), /archive pack api$/);
-    const key = await readFile(join(secrets(), 'encryption_key'), 'utf8');
-    for (const file of await readdir(backup)) {
-      assert.equal((await stat(join(backup, file))).mode & 0o077, 0, file);
-      assert.ok(!(await readFile(join(backup, file), 'utf8')).includes(key), file);
-    }
-    const archive = join(repository, 'observability/backup-keys/b.tar');
-    assert.equal((await stat(archive)).mode & 0o077, 0);
-    assert.ok((await readFile(archive, 'utf8')).includes(key));
-    assert.equal((await run(['backup', 'b'])).code, 1);
-  });
-
-  test('Grafana is started again when its backup fails, and no half backup looks whole', async () => {
-    await run(['start']);
-    await say('exit', 'pack grafana\n');
-    const { code, compose } = await run(['backup', 'b']);
-    assert.notEqual(code, 0);
-    assert.equal(compose.at(-1), 'start grafana');
-    for (const left of ['b', 'b.partial'])
-      assert.equal(await stat(join(repository, left)).catch(() => null), null, left);
-  });
-
-  test('restore stops the servers first, replaces all, and starts again', async () => {
-    await run(['start']);
-    await run(['backup', 'b']);
-    await say('calls', '');
-    await say('stdin', '');
-    const { code, output, compose } = await run(['restore', 'b'], { input: 'restore\n' });
-    assert.equal(code, 0, output);
-    const at = (words) => {
-      const found = compose.findIndex((call) => call.includes(words));
-      assert.ok(found >= 0, `${words} in ${compose.join('\n')}`);
-      return found;
-    };
-    const order = [
-      'stop api grafana alloy',
-      'postgres-setup',
-      'pg_restore',
-      'RENAME TO plant_care_db_before',
-      'archive unpack api',
-      'archive unpack grafana',
-      'up --detach',
-    ];
-    const places = order.map(at);
-    assert.deepEqual(
-      places,
-      [...places].sort((one, other) => one - other),
-    );
-    const given = await readFile(join(bin, 'stdin'), 'utf8');
-    for (const part of ['pg_dump', 'pack api', 'pack grafana']) assert.ok(given.includes(part), given);
-  });
-
-  test('restore refuses what it cannot trust, and asks', async () => {
-    await run(['start']);
-    await run(['backup', 'b']);
-    await say('calls', '');
-    const refused = async (args, complaint, options) => {
-      const { code, output, compose } = await run(['restore', ...args], options);
-      assert.equal(code, 1, output);
-      assert.match(output, complaint);
-      assert.deepEqual(compose, []);
-    };
-    await refused(['b'], /Nothing was changed/, { input: 'no\n' });
-    await refused([], /Usage/);
-    await refused(['nowhere'], /is no backup/);
-    await writeFile(join(secrets(), 'encryption_key'), 'another');
-    await refused(['b', '--yes'], /under another encryption key: restore with --keys/);
-    await writeFile(join(repository, 'b/photos.tar.gz'), 'changed');
-    await refused(['b', '--yes'], /b is damaged/);
-  });
-
-  test('on another machine the keys come back with the backup, its own passwords stay', async () => {
-    await run(['start']);
-    await run(['backup', 'b']);
-    const read = (name) => readFile(join(secrets(), name), 'utf8');
-    const [key, admin, password] = await Promise.all(
-      ['encryption_key', 'grafana_password', 'postgres_password'].map(read),
-    );
-    await rm(secrets(), { recursive: true });
-    await run(['start']);
-    const own = await read('postgres_password');
-    assert.notEqual(own, password);
-    const archive = 'observability/backup-keys/b.tar';
-    const { code, output } = await run(['restore', 'b', '--keys', archive, '--yes']);
-    assert.equal(code, 0, output);
-    assert.deepEqual(await Promise.all(['encryption_key', 'grafana_password', 'postgres_password'].map(read)), [
-      key,
-      admin,
-      own,
-    ]);
-    // A third machine's keys do not fit.
-    await writeFile(join(secrets(), 'encryption_key'), 'another');
-    await run(['backup', 'c']);
-    const other = await run(['restore', 'c', '--keys', archive, '--yes']);
-    assert.equal(other.code, 1);
-    assert.match(other.output, /keys of another backup/);
-    assert.equal(await read('encryption_key'), 'another');
   });
 
   test('an unknown command, and none, print what there is', async () => {
     for (const args of [[], ['begin']]) {
-      const { code, output, calls } = await run(args);
+      const { code, output, calls } = await world.run(args);
       assert.equal(code, 2);
-      for (const command of ['start', 'stop', 'restart', 'status', 'logs', 'clean', 'backup', 'restore'])
+      for (const command of 'start stop restart status logs upgrade rollback backup restore user demo alert clean'.split(' '))
         assert.ok(output.includes(`  ${command} `), output);
       assert.deepEqual(calls, []);
     }
   });
+});
 
-  test('init.sh gives each service what it reads, readable by it alone', async () => {
-    const root = join(repository, 'root');
-    for (const folder of ['host', 'mimir', 'secrets/api', 'secrets/postgres', 'secrets/alloy', 'secrets/grafana']) {
-      await mkdir(join(root, folder), { recursive: true });
-    }
-    await run(['start']);
-    await cp(secrets(), join(root, 'host'), { recursive: true });
-    await writeFile(join(root, 'host/alert_slack'), 'https://hooks.example');
-    await writeFile(join(root, 'secrets/api/old'), 'taken away on the host');
-    // Owners are root's to change; what would be changed is written down.
-    await writeFile(join(bin, 'chown'), `#!/bin/sh\necho "$*" >>${bin}/owners\n`, { mode: 0o755 });
-    const child = spawn('sh', [join(repository, 'observability/init.sh'), root], {
-      env: { PATH: `${bin}:${process.env.PATH}` },
-    });
-    const [code] = await once(child, 'close');
-    assert.equal(code, 0);
-    const at = async (service) => (await readdir(join(root, 'secrets', service))).sort();
-    assert.deepEqual(await at('api'), ['database_url', 'encryption_key', 'secret_key']);
-    assert.deepEqual(await at('alloy'), ['postgres_monitor_url']);
-    assert.deepEqual(await at('postgres'), ['plant_monitor_password', 'plant_user_password', 'postgres_password']);
-    assert.deepEqual(await at('grafana'), ['alert_slack', 'grafana_password', 'grafana_secret_key', 'smtp_password']);
-    for (const file of await at('api')) assert.equal((await stat(join(root, 'secrets/api', file))).mode & 0o777, 0o400);
-    assert.equal((await stat(join(root, 'secrets/api'))).mode & 0o777, 0o500);
-    const owners = await readFile(join(bin, 'owners'), 'utf8');
-    for (const line of [
-      `-R 10001:10001 ${root}/secrets/api`,
-      `-R 70:70 ${root}/secrets/postgres`,
-      `-R 473:473 ${root}/secrets/alloy`,
-      `-R 472:472 ${root}/secrets/grafana`,
-      `10001:10001 ${root}/mimir`,
-    ]) {
-      assert.ok(owners.split('\n').includes(line), owners);
-    }
-    // So that the folders can be removed also by who is not root.
-    for (const service of ['api', 'postgres', 'alloy', 'grafana']) await chmod(join(root, 'secrets', service), 0o700);
+suite('setup-observability.sh and its settings', () => {
+  test("settings come from observability/.env, never from the developer's .env", async () => {
+    await writeFile(join(world.repository, '.env'), 'RUST_LOG=trace\n');
+    assert.ok((await world.run(['logs'])).calls.some((call) => call.includes('--env-file /dev/null')));
+    await world.settings('RUST_LOG=debug\n');
+    assert.ok((await world.run(['logs'])).calls.some((call) => call.includes('--env-file observability/.env')));
   });
 
-  test('archive.sh brings a volume back as it was, or leaves it alone', async () => {
-    const volumes = join(repository, 'volumes');
-    await mkdir(join(volumes, 'api/photos'), { recursive: true });
-    await writeFile(join(volumes, 'api/photos/one'), 'first');
-    await chmod(join(volumes, 'api/photos/one'), 0o640);
-    const archive = async (words, input) => {
-      const child = spawn('sh', [join(repository, 'observability/archive.sh'), ...words, volumes]);
-      const parts = [];
-      child.stdout.on('data', (data) => parts.push(data));
-      child.stdin.on('error', () => {});
-      child.stdin.end(input);
-      const [code] = await once(child, 'close');
-      return { code, bytes: Buffer.concat(parts) };
-    };
-    await chmod(join(volumes, 'api'), 0o700);
-    const packed = await archive(['pack', 'api']);
-    await chmod(join(volumes, 'api'), 0o755);
-    assert.equal(packed.code, 0);
-    await writeFile(join(volumes, 'api/photos/one'), 'changed');
-    await writeFile(join(volumes, 'api/later'), '');
-    const cut = await archive(['unpack', 'api'], packed.bytes.subarray(0, packed.bytes.length - 30));
-    assert.notEqual(cut.code, 0);
-    assert.equal(await readFile(join(volumes, 'api/photos/one'), 'utf8'), 'changed');
-    assert.equal((await archive(['unpack', 'api'], packed.bytes)).code, 0);
-    assert.equal(await readFile(join(volumes, 'api/photos/one'), 'utf8'), 'first');
-    assert.equal((await stat(join(volumes, 'api/photos/one'))).mode & 0o777, 0o640);
-    assert.deepEqual((await readdir(join(volumes, 'api'))).sort(), ['photos']);
-    assert.equal((await stat(join(volumes, 'api'))).mode & 0o777, 0o700);
-    assert.equal((await archive(['rub', 'api'])).code, 2);
+  /** What compose is given of some settings. */
+  async function given(names, settings, env) {
+    const said = names.map((name) => `$${name}`).join('|');
+    const docker = await readFile(join(REPOSITORY, 'tests/node/setup/docker'), 'utf8');
+    await writeFile(join(world.bin, 'docker'), docker.replace('set -u\n', `echo "${said}" >"$(dirname "$0")/given"\nset -u\n`));
+    await world.settings(settings);
+    const { code, output } = await world.run(['logs'], { env });
+    assert.equal(code, 0, output);
+    return (await world.read('given')).trim().split('|');
+  }
+
+  test('they are read as compose reads them', async () => {
+    const file = [
+      'MIMIR_PORT=9100',
+      'MIMIR_PORT = 9101 # the later line',
+      'export LOKI_PORT="3101" # quoted',
+      "TEMPO_PORT='3201'\r",
+      'GRAFANA_PORT=',
+    ].join('\n');
+    const names = ['MIMIR_PORT', 'LOKI_PORT', 'TEMPO_PORT', 'GRAFANA_PORT', 'API_PORT'];
+    const env = { MIMIR_PORT: '', LOKI_PORT: '', TEMPO_PORT: '', GRAFANA_PORT: '', API_PORT: '8111' };
+    assert.deepEqual(await given(names, file, env), ['9101', '3101', '3201', '3000', '8111']);
+  });
+
+  test('a memory limit brings the point at which a program in Go collects', async () => {
+    const names = ['LOKI_MEMORY', 'LOKI_GOMEMLIMIT', 'TEMPO_GOMEMLIMIT', 'MIMIR_GOMEMLIMIT', 'GRAFANA_GOMEMLIMIT'];
+    const file = 'LOKI_MEMORY=1000m\nTEMPO_MEMORY=2g\nMIMIR_MEMORY=2G\nMIMIR_GOMEMLIMIT=1GiB\n';
+    assert.deepEqual(await given(names, file), ['1000m', '900MiB', '1843MiB', '1GiB', '']);
+  });
+
+  test('the small stack leaves out the profile, and the API sends its spans nowhere', async () => {
+    assert.ok((await world.run(['logs'])).calls.some((call) => call.includes(' --profile full logs')));
+    const docker = await world.read('docker');
+    await writeFile(join(world.bin, 'docker'), docker.replace('set -u\n', 'echo "${OTEL_ENDPOINT-unset}" >"$(dirname "$0")/given"\nset -u\n'));
+    await world.run(['logs']);
+    assert.equal(await world.read('given'), 'unset\n');
+    await world.settings('STACK=small\n');
+    const { calls } = await world.run(['logs']);
+    assert.ok(!calls.some((call) => call.includes('--profile')));
+    assert.equal(await world.read('given'), '\n');
+  });
+
+  test('what the settings no longer have is taken away', async () => {
+    await world.run(['start']);
+    await world.settings('STACK=small\n');
+    await world.say('services', 'init\npostgres\npostgres-setup\nmigrate\napi\n');
+    const { code, output } = await world.run(['start']);
+    assert.equal(code, 0, output);
+    assert.match(output, /Removing grafana/);
+    assert.deepEqual((await world.containers()).map(({ name }) => name).sort(), [
+      'api',
+      'init',
+      'migrate',
+      'postgres',
+      'postgres-setup',
+    ]);
+    assert.doesNotMatch(output, /Grafana {6}http/);
+  });
+
+  test('the proxy brings its file, its ports and two replicas', async () => {
+    await world.settings('PROXY=on\n');
+    const held = createServer().listen(world.port.API_PORT, '127.0.0.1');
+    await once(held, 'listening');
+    const { code, output, calls } = await world.run(['start']);
+    held.close();
+    assert.equal(code, 0, output);
+    assert.ok(calls.some((call) => call.includes('--file compose.yaml --file compose.proxy.yaml ')));
+    assert.equal((await world.containers('api')).length, 2);
+    assert.match(output, new RegExp(`https://localhost:${world.port.HTTPS_PORT}/graphql`));
+    await world.settings('API_REPLICAS=3\n');
+    await world.run(['start']);
+    assert.equal((await world.containers('api')).length, 1);
+  });
+
+  for (const [line, complaint] of [
+    ['STACK=tiny', /^STACK=tiny is not valid: it takes full or small\.$/m],
+    ['PROXY=yes', /^PROXY=yes is not valid: it takes on or off\.$/m],
+    ['PROXY=on\nAPI_REPLICAS=0', /^API_REPLICAS=0 is not valid: it takes a number from 1 to 6\.$/m],
+    ['PROXY=on\nPROXY_ADDRESS=everywhere', /^PROXY_ADDRESS=everywhere is not valid/m],
+    ['MIMIR_PORT=0', /^MIMIR_PORT=0 is not valid: it takes a port from 1 to 65535\.$/m],
+    ['MIMIR_PORT=65536', /^MIMIR_PORT=65536 is not valid/m],
+    ['MIMIR_PORT=3333\nLOKI_PORT=3333', /^(MIMIR_PORT and LOKI_PORT|LOKI_PORT and MIMIR_PORT) are both 3333\.$/m],
+    ['LOKI_MEMORY=much', /^LOKI_MEMORY=much is not valid: it takes a number with m or g, such as 768m\.$/m],
+    ['LOKI_MEMORY=8m', /^LOKI_MEMORY=8m is not valid: it takes at least 32m\.$/m],
+    ['MINIMUM_DISK_GIB=lots', /^MINIMUM_DISK_GIB=lots is not valid: it takes a whole number\.$/m],
+  ]) {
+    test(`${line.split('\n').at(-1)} is refused by its name`, async () => {
+      await world.settings(`${line}\n`);
+      const env = Object.fromEntries(Object.keys(PORTS).map((name) => [name, '']));
+      const { code, output, calls } = await world.run(['start'], { env });
+      assert.equal(code, 1);
+      assert.match(output, complaint);
+      assert.deepEqual(calls, []);
+    });
+  }
+});
+
+suite('setup-observability.sh status, stop, clean', () => {
+  test('all that is wanted runs and is healthy', async () => {
+    await world.run(['start']);
+    const { code, output } = await world.run(['status']);
+    assert.equal(code, 0, output);
+    assert.match(output, /^SERVICE +STATE +HEALTH +EXIT$/m);
+    assert.match(output, /^api +running +healthy +0$/m);
+  });
+
+  for (const [what, change, complaint] of [
+    ['a service that ended well', (line) => line.replace('api running healthy 0', 'api exited none 0'), /^api exited none 0$/m],
+    ['a service that is unhealthy', (line) => line.replace('api running healthy', 'api running unhealthy'), /^api running unhealthy 0$/m],
+    ['a service that just starts', (line) => line.replace('api running healthy', 'api running starting'), /^api running starting 0$/m],
+    ['a service that restarts', (line) => line.replace('api running healthy 0', 'api restarting none 1'), /^api restarting none 1$/m],
+    ['a migration that failed', (line) => line.replace('migrate exited none 0', 'migrate exited none 1'), /^migrate exited none 1$/m],
+    ['a migration that is at work', (line) => line.replace('migrate exited none 0', 'migrate running none 0'), /^migrate running none 0$/m],
+    ['a service that is missing', (line) => line.replace(/^\S+ mimir .*$/m, ''), /^mimir missing - -$/m],
+  ]) {
+    test(`${what} is told`, async () => {
+      await world.run(['start']);
+      await world.say('containers', change(await world.read('containers')).replace(/^\n/gm, ''));
+      const { code, output } = await world.run(['status']);
+      assert.equal(code, 1);
+      assert.match(output, complaint);
+    });
+  }
+
+  test('a replica that is missing is told', async () => {
+    await world.settings('PROXY=on\n');
+    await world.run(['start']);
+    const lines = (await world.read('containers')).split('\n');
+    lines.splice(lines.findIndex((line) => line.includes(' api ')), 1);
+    await world.say('containers', lines.join('\n'));
+    const { code, output } = await world.run(['status']);
+    assert.equal(code, 1);
+    assert.match(output, /^api missing - -$/m);
+  });
+
+  test('nothing that runs is told', async () => {
+    const { code, output } = await world.run(['status']);
+    assert.equal(code, 1);
+    assert.match(output, /Nothing runs/);
+  });
+
+  test('stop and logs', async () => {
+    await world.run(['start']);
+    assert.deepEqual((await world.run(['stop'])).steps, ['down --remove-orphans']);
+    assert.deepEqual((await world.run(['logs', 'api'])).compose, ['logs --follow --tail=200 api']);
+    // Also what the settings no longer have.
+    await world.settings('STACK=small\n');
+    assert.ok((await world.run(['stop'])).calls.some((call) => call.includes('--profile full down')));
+    assert.equal((await world.run(['stop', 'api'])).code, 1);
+  });
+
+  for (const answer of ['no\n', '', 'yes\n', 'cleaning\n']) {
+    test(`clean answered with ${JSON.stringify(answer)} changes nothing`, async () => {
+      await world.run(['start']);
+      const { code, output, compose } = await world.run(['clean'], { input: answer });
+      assert.equal(code, 1);
+      assert.match(output, /Nothing was changed\./);
+      assert.deepEqual(compose.filter((call) => call !== 'version'), []);
+      assert.ok((await readdir(world.secrets)).length > 0);
+    });
+  }
+
+  test('clean that is wanted removes the data and keeps the secrets', async () => {
+    await world.run(['start']);
+    const { code, calls, steps } = await world.run(['clean'], { input: 'clean\n' });
+    assert.equal(code, 0);
+    assert.equal(calls.at(-1), 'image inspect --format {{.Id}} plant-care:previous');
+    assert.deepEqual(steps, [
+      '--profile tools down --volumes --remove-orphans',
+      'volume rm --force plant-care_spare-secrets',
+      'image rm plant-care:local',
+    ]);
+    assert.ok((await readdir(world.secrets)).includes('encryption_key'));
   });
 });

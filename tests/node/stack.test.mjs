@@ -7,16 +7,14 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import Ajv from 'ajv';
-import YAML from 'yaml';
-import { complaints } from './compose.mjs';
+import { bytes, complaints, secretVariables } from './compose.mjs';
+import { filled, merged, read, variables } from './compose-file.mjs';
 import { REPOSITORY } from './server.mjs';
 
 const text = (path) => readFileSync(join(REPOSITORY, path), 'utf8');
-const yaml = (path) => {
-  const document = YAML.parseDocument(text(path), { merge: true, uniqueKeys: true });
-  assert.deepEqual(document.errors, [], path);
-  return document.toJS();
-};
+const yaml = (path) => read(join(REPOSITORY, path));
+/** The stack as Compose sees it, where no variable is set; with the proxy, or without. */
+const stack = (...others) => filled(others.reduce((base, path) => merged(base, yaml(path)), yaml('compose.yaml')));
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
   cwd: REPOSITORY,
   encoding: 'utf8',
@@ -24,30 +22,38 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
   .split('\n')
   .filter((path) => path && existsSync(join(REPOSITORY, path)));
 
+/** The script with its parts. */
+const script = tracked
+  .filter((path) => /^observability\/(setup-observability|lib\/.*)\.sh$/.test(path))
+  .map(text)
+  .join('\n');
+
 suite('compose.yaml', () => {
-  const compose = yaml('compose.yaml');
+  const compose = stack();
+  const proxied = stack('compose.proxy.yaml');
   const schema = JSON.parse(readFileSync(join(import.meta.dirname, 'compose-spec/compose-spec.json'), 'utf8'));
   // Ajv knows this draft by its address with http; formats such as "duration" are Compose's own.
   delete schema.$schema;
   const valid = new Ajv({ strict: false, validateFormats: false, allErrors: true }).compile(schema);
 
   /** A copy of the file with one thing changed. */
-  const changed = (change) => {
-    const copy = structuredClone(compose);
+  const changed = (change, file = compose) => {
+    const copy = structuredClone(file);
     change(copy);
     return copy;
   };
 
-  test("each file is valid by the Compose Specification's schema", () => {
-    for (const path of ['compose.yaml', 'compose.journal.yaml']) {
-      assert.ok(valid(yaml(path)), `${path}: ${JSON.stringify(valid.errors)}`);
+  test("each file is valid by the Compose Specification's schema, alone and over the first", () => {
+    for (const path of ['compose.yaml', 'compose.journal.yaml', 'compose.proxy.yaml']) {
+      for (const file of [merged({}, yaml(path)), stack(path)]) assert.ok(valid(file), `${path}: ${JSON.stringify(valid.errors)}`);
     }
     assert.ok(!valid(changed(({ services }) => (services.api.port = services.api.ports))));
     assert.ok(!valid(changed(({ services }) => (services.loki.depends_on = { tempo: { condition: 'healthy' } }))));
   });
 
-  test("the project's own rules", () => {
+  test("the project's own rules, with the proxy and without it", () => {
     assert.deepEqual(complaints(compose), []);
+    assert.deepEqual(complaints(proxied), []);
   });
 
   for (const [complaint, change] of [
@@ -60,9 +66,19 @@ suite('compose.yaml', () => {
     ['api: 8000:8000 is open to other machines', ({ api }) => (api.ports = ['8000:8000'])],
     [
       'loki: 127.0.0.1:3100:3100 is not published: all its networks are internal',
-      ({ loki }) => (loki.networks = ['telemetry']),
+      ({ loki }) => (loki.networks = ['logs']),
     ],
     ['alloy: there is no network tracing', ({ alloy }) => alloy.networks.push('tracing')],
+    ['migrate: is on the default network', ({ migrate }) => delete migrate.networks],
+    ['loki: reaches the world', (_, { networks }) => (networks['edge-loki'] = {})],
+    ['api: does not reach the world', (_, { networks }) => (networks['edge-api'] = networks['edge-loki'])],
+    ['grafana: has 2 ways out', ({ grafana }) => grafana.networks.push('edge-api')],
+    ['api and grafana share the open network edge-api', ({ grafana }) => (grafana.networks[3] = 'edge-api')],
+    ['grafana and postgres reach each other on data', ({ grafana }) => grafana.networks.push('data')],
+    ['loki and tempo reach each other on logs', ({ tempo }) => tempo.networks.push('logs')],
+    ['loki: its names are resolved by the wrong one', ({ loki }) => delete loki.dns],
+    ['grafana: its names are resolved by the wrong one', ({ grafana }) => (grafana.dns = ['127.0.0.1'])],
+    ['nobody is on the network spare', (_, { networks }) => (networks.spare = { internal: true })],
     [
       'tempo: its health check needs a shell, and its image has none',
       ({ tempo }) => (tempo.healthcheck.test = ['CMD-SHELL', 'wget -q x']),
@@ -82,6 +98,30 @@ suite('compose.yaml', () => {
       "alloy: has the engine's socket",
       ({ alloy }) => alloy.volumes.push('/var/run/docker.sock:/var/run/docker.sock:ro'),
     ],
+    ["loki: has the engine's socket", ({ loki }) => loki.volumes.push('/run/user/1000/docker.sock:/tmp/engine:ro')],
+    ['api: is called healthy for long after it is not', ({ api }) => (api.healthcheck.retries = 36)],
+    ['loki: is called healthy for long after it is not', ({ loki }) => (loki.healthcheck.interval = '30s')],
+    ['tempo: has no time to start', ({ tempo }) => delete tempo.healthcheck.start_period],
+    ['postgres: has SYS_ADMIN', ({ postgres }) => (postgres.cap_add = ['SYS_ADMIN'])],
+    ['loki: its log has no end', ({ loki }) => delete loki.logging],
+    ['migrate and api are built apart', ({ api, migrate }) => (migrate.build = api.build)],
+    ['migrate: nobody builds plant-care:other', ({ migrate }) => (migrate.image = 'plant-care:other')],
+    ['api: looks for plant-care:local in a registry', ({ api }) => delete api.pull_policy],
+    ['loki: is in the wrong profile', ({ loki }) => delete loki.profiles],
+    ['api: is in the wrong profile', ({ api }) => (api.profiles = ['full'])],
+    [
+      'api: depends on alloy, which is not always started',
+      ({ api }) => (api.depends_on.alloy = { condition: 'service_healthy' }),
+    ],
+    ['loki: is not made again when its files change', ({ loki }) => delete loki.labels],
+    ['alloy: is not made again when its files change', ({ alloy }) => delete alloy.labels],
+    ['api: 2 replicas cannot have one port', ({ api }) => (api.deploy = { replicas: '2' })],
+    [
+      'api: the password of an address is not read from a file',
+      ({ api }) => (api.environment.DATABASE = 'postgres://plant_user:secret@postgres/db'),
+    ],
+    ['api: --password is not read from a file', ({ api }) => api.command.push('--password=hunter2')],
+    ['loki: the password of an address', ({ loki }) => (loki.labels.push = 'http://a:b@example.com/')],
     ['alloy: can write to /', ({ alloy }) => alloy.volumes.push('/:/host')],
     [
       'grafana: GF_SECURITY_ADMIN_PASSWORD is not read from a file',
@@ -92,7 +132,7 @@ suite('compose.yaml', () => {
     ['loki: there is no volume loki', ({ loki }) => loki.volumes.push('loki:/loki2')],
   ]) {
     test(`a mistake is found: ${complaint}`, () => {
-      const found = complaints(changed(({ services }) => change(services)));
+      const found = complaints(changed((file) => change(file.services, file)));
       assert.ok(
         found.some((one) => one.startsWith(complaint)),
         `${found}`,
@@ -100,18 +140,46 @@ suite('compose.yaml', () => {
     });
   }
 
-  test('the nine ports, each of this machine only, are those that the script looks at', () => {
-    const ports = Object.values(compose.services).flatMap((service) => service.ports ?? []);
-    const numbers = ports.map((port) => port.split(':')[1]).sort();
-    assert.deepEqual(numbers, ['12345', '3000', '3100', '3200', '4317', '4318', '5432', '8000', '9009']);
-    const [, checked] = /^ports=\((.*)\)$/m.exec(text('observability/setup-observability.sh'));
-    assert.deepEqual(checked.split(' ').sort(), numbers);
-    const [, image] = /^image=(.*)$/m.exec(text('observability/setup-observability.sh'));
-    assert.equal(compose.services.api.image, image);
+  test('with the proxy the API has two replicas and no port, and Caddy two', () => {
+    const { api, caddy } = proxied.services;
+    assert.equal(api.deploy.replicas, '2');
+    assert.equal(api.ports, undefined);
+    assert.deepEqual(caddy.ports, ['127.0.0.1:8080:8080', '127.0.0.1:8443:8443']);
+    // What was the first file's is still there.
+    assert.equal(api.environment.DATABASE_URL_FILE, '/run/secrets/database_url');
+    assert.deepEqual(Object.keys(api.networks), ['data', 'telemetry', 'edge-api', 'proxy']);
+    assert.ok(proxied.services.init.volumes.includes('caddy-data:/caddy'));
+    const found = complaints(changed(({ services }) => (services.api.ports = compose.services.api.ports), proxied));
+    assert.deepEqual(found, ['api: 2 replicas cannot have one port']);
+  });
+
+  test('the nine ports, each of this machine only, and each a setting', () => {
+    const published = (file) => Object.values(file.services).flatMap((service) => service.ports ?? []);
+    const numbers = published(compose).map((port) => port.split(':')[1]);
+    assert.deepEqual(numbers.toSorted(), ['12345', '3000', '3100', '3200', '4317', '4318', '5432', '8000', '9009']);
+    const others = published(filled(yaml('compose.yaml'), Object.fromEntries([...settings].map((name) => [name, '1']))));
+    assert.deepEqual(others.map((port) => port.split(':')[1]), numbers.map(() => '1'));
+    // Within, nothing changes.
+    assert.deepEqual(others.map((port) => port.split(':')[2]), numbers);
+  });
+
+  const settings = new Set(['compose.yaml', 'compose.proxy.yaml', 'compose.journal.yaml'].flatMap((path) => [...variables(text(path))]));
+
+  test('no secret comes in by a variable, where everybody sees it who is told what a container is', () => {
+    assert.ok(settings.size > 40, `${settings.size}`);
+    assert.deepEqual(secretVariables(settings), []);
+    assert.deepEqual(secretVariables(['SMTP_PASSWORD', 'API_PORT']), ['SMTP_PASSWORD']);
+  });
+
+  test('whatever a service mounts of files and secrets, its label says when they change', () => {
+    for (const [name, { labels }] of Object.entries(merged(yaml('compose.yaml'), yaml('compose.proxy.yaml')).services)) {
+      if (labels?.['plant.care.files'] === undefined) continue;
+      assert.equal(labels['plant.care.files'], `\${FILES_${name.toUpperCase().replaceAll('-', '_')}:-}`);
+    }
   });
 
   test('what is mounted from the repository is there, and where the programs look for it', () => {
-    for (const [name, { volumes = [] }] of Object.entries(compose.services)) {
+    for (const [name, { volumes = [] }] of Object.entries(proxied.services)) {
       for (const volume of volumes.filter((one) => one.startsWith('./'))) {
         const [from] = volume.split(':');
         // Made by the script, and by whoever draws dashboards.
@@ -140,7 +208,6 @@ suite('compose.yaml', () => {
       ]),
     );
     hand.grafana.files += text('observability/init.sh');
-    const script = text('observability/setup-observability.sh');
     let read = 0;
     for (const [name, { volumes = [], environment = {}, user }] of Object.entries(compose.services)) {
       const volume = volumes.find((one) => /-secrets:\/run\/secrets:ro$/.test(one));
@@ -227,20 +294,34 @@ suite('compose.yaml', () => {
     assert.match(grace, /^\d+s$/);
   });
 
-  test('Go programs stay below their limit', () => {
-    const mebibytes = { m: 1, g: 1024 };
-    for (const [name, { environment, mem_limit: limit }] of Object.entries(compose.services)) {
-      if (!environment?.GOMEMLIMIT) continue;
-      const soft = Number.parseInt(environment.GOMEMLIMIT, 10);
-      const hard = Number.parseInt(limit, 10) * mebibytes[limit.slice(-1)];
+  test('Go programs stay below their limit, which is a setting', () => {
+    const services = Object.entries(merged(yaml('compose.yaml'), yaml('compose.proxy.yaml')).services);
+    const set = services.filter(([, { environment }]) => environment?.GOMEMLIMIT);
+    assert.deepEqual(set.map(([name]) => name), ['alloy', 'loki', 'tempo', 'mimir', 'grafana', 'caddy']);
+    for (const [name, service] of set) {
+      const limit = filled(service);
+      const soft = Number.parseInt(limit.environment.GOMEMLIMIT, 10) * 2 ** 20;
+      const hard = bytes(limit.mem_limit);
       assert.ok(soft >= hard * 0.85 && soft <= hard * 0.95, `${name}: ${soft} of ${hard}`);
+      const prefix = name.toUpperCase();
+      const other = filled(service, { [`${prefix}_MEMORY`]: '2g', [`${prefix}_GOMEMLIMIT`]: '1843MiB' });
+      assert.deepEqual([other.mem_limit, other.environment.GOMEMLIMIT], ['2g', '1843MiB']);
     }
+    for (const name of ['postgres', 'api'])
+      assert.equal(filled(yaml('compose.yaml').services[name], { [`${name.toUpperCase()}_MEMORY`]: '3g' }).mem_limit, '3g');
+  });
+
+  test('without telemetry the API sends nothing to it', () => {
+    const { environment } = yaml('compose.yaml').services.api;
+    const endpoint = (set) => filled(environment.OTEL_EXPORTER_OTLP_ENDPOINT, set);
+    assert.equal(endpoint({}), 'http://alloy:4317');
+    assert.equal(endpoint({ OTEL_ENDPOINT: '' }), '');
   });
 });
 
 suite('Dockerfile', () => {
   const lines = text('Dockerfile')
-    .replace(/\\\n/g, ' ')
+    .replace(/\s*\\\n\s*/g, ' ')
     .split('\n')
     .filter((line) => line && !line.startsWith('#'));
 
@@ -292,6 +373,56 @@ suite('Dockerfile', () => {
     }
   });
 
+  /** What is wrong with how the Dockerfile compiles, a line each. */
+  function complaints(all) {
+    const found = [];
+    const at = (pattern) => all.findIndex((line) => pattern.test(line));
+    for (const line of all) {
+      const [flag] = /(?<= )--(chmod|mount|link|parents|exclude|network|security|checksum)\b/.exec(line) ?? [];
+      if (flag || /<<|^# *syntax/.test(line)) found.push(`the classic builder does not know ${flag ?? line}`);
+    }
+    const [stubs, builds] = all.flatMap((line, number) => (/cargo build /.test(line) ? [number] : []));
+    if (builds === undefined) return [...found, 'the dependencies have no layer of their own'];
+    if (stubs > at(/^COPY src /)) found.push('a change of the program compiles its dependencies');
+    const command = (line) => /cargo build ([^&]*?)(?= &&|$)/.exec(line)[1].replace('--offline ', '').trim();
+    if (command(all[stubs]) !== command(all[builds])) found.push('the dependencies are compiled otherwise than the program needs');
+    for (const name of ['plant-care', 'plant-care-migration'])
+      if (!new RegExp(`cargo clean .*--package ${name}(?= |$)`).test(all[stubs])) found.push(`the stub of ${name} stays`);
+    if (!/^RUN find src migration\/src .*touch/.test(all[builds])) found.push('an older source is not compiled');
+    if (!/--help \| grep -q healthcheck/.test(all[builds])) found.push('nobody asks whether it is the program');
+    return found;
+  }
+
+  test('dependencies are compiled once, and never is a stub shipped; both builders read it', () => {
+    assert.deepEqual(complaints(lines), []);
+    // What the program itself consists of, beside its dependencies.
+    const dependencies = /^\[dependencies\]\n(.*?)\n\n/ms.exec(text('Cargo.toml'))[1];
+    assert.deepEqual([...dependencies.matchAll(/path = "([^"]*)"/g)].map(([, path]) => path), ['migration']);
+  });
+
+  for (const [complaint, from, to] of [
+    ['the classic builder does not know --chmod', 'COPY src src', 'COPY --chmod=0700 src src'],
+    ['the classic builder does not know --mount', 'RUN find src', 'RUN --mount=type=cache,target=/x find src'],
+    ['the stub of plant-care-migration stays', ' --package plant-care-migration', ''],
+    ['the stub of plant-care stays', 'clean --release --package plant-care ', 'clean --release '],
+    ['an older source is not compiled', 'RUN find src migration/src -type f -exec touch {} +', 'RUN true'],
+    ['nobody asks whether it is the program', ' && target/release/plant-care --help | grep -q healthcheck', ''],
+    ['the dependencies are compiled otherwise than the program needs', 'build --locked --release', 'build --locked'],
+    ['the dependencies have no layer of their own', 'cargo build --locked --release', 'cargo fetch'],
+  ]) {
+    test(`a mistake is found: ${complaint}`, () => {
+      const whole = lines.map((line) => line.replace(/ +/g, ' ')).join('\n');
+      assert.ok(whole.includes(from), from);
+      assert.ok(complaints(whole.replace(from, to).split('\n')).includes(complaint));
+    });
+  }
+
+  test('a new volume for photos has its owner and mode from the image', () => {
+    // Only a folder that is copied within another one keeps its mode.
+    assert.ok(lines.some((line) => /install -d -m 0700 \/owned\/data$/.test(line)));
+    assert.ok(lines.includes('COPY --from=build --chown=10001:10001 /owned /'));
+  });
+
   test('the last stage has no shell, is not root, and asks itself', () => {
     const last = lines.slice(lines.findLastIndex((line) => line.startsWith('FROM ')));
     assert.equal(last[0], 'FROM scratch');
@@ -319,7 +450,7 @@ suite("Grafana's data sources and the stores", () => {
   });
 
   test('each points to a service of the stack at the port it listens on', () => {
-    const { services } = yaml('compose.yaml');
+    const { services } = stack();
     const listens = {
       mimir: yaml('observability/mimir/mimir.yaml').server.http_listen_port,
       loki: yaml('observability/loki/loki.yaml').server.http_listen_port,
@@ -419,7 +550,6 @@ suite('observability/README.md', () => {
   const readme = text('observability/README.md');
 
   test('its commands, paths, links and settings are there', () => {
-    const script = text('observability/setup-observability.sh');
     for (const [, commands] of readme.matchAll(/^\| ((?:`(?:start|status|logs|backup|restore|clean)[^|]*)) \|/gm)) {
       for (const [, command] of commands.matchAll(/`(\w+)/g))
         assert.match(script, new RegExp(`\\b${command}\\b`), command);
@@ -435,19 +565,27 @@ suite('observability/README.md', () => {
     const named = [...settings.matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name);
     assert.ok(named.length >= 12);
     for (const name of named.filter((one) => !one.startsWith('_'))) {
-      assert.ok(text('compose.yaml').includes(`\${${name}:-`) || script.includes(`\${${name}:-`), name);
+      const known = [text('compose.yaml'), text('compose.proxy.yaml'), script];
+      assert.ok(known.some((one) => one.includes(`\${${name}:-`)) || script.includes(`setting ${name} `), name);
     }
-    const used = [...text('compose.yaml').matchAll(/\$\{(\w+):-/g)].map(([, name]) => name);
-    for (const name of used)
+    const used = ['compose.yaml', 'compose.proxy.yaml'].flatMap((path) => [...variables(text(path))]);
+    // The script sets them, and nobody else.
+    const isOwn = (name) => /^FILES_|_GOMEMLIMIT$|^(API_IMAGE|API_DOCKERFILE|DOCKER_SOCKET|OTEL_ENDPOINT)$/.test(name);
+    for (const name of used.filter((one) => !isOwn(one)))
       assert.ok(settings.includes(name) || settings.includes(name.replace('GRAFANA_SMTP', '')), name);
   });
 
   test('its figures are those of the files', () => {
-    const limits = Object.values(yaml('compose.yaml').services).map(
-      ({ mem_limit: limit }) => Number.parseInt(limit, 10) * (limit.endsWith('g') ? 1024 : 1),
-    );
+    const { services } = stack('compose.proxy.yaml');
+    const limits = Object.values(stack().services).map(({ mem_limit: limit }) => bytes(limit));
     assert.ok(
-      readme.includes(`memory limit (${(limits.reduce((one, other) => one + other) / 1024).toFixed(1)} GiB in all)`),
+      readme.includes(`memory limit (${(limits.reduce((one, other) => one + other) / 2 ** 30).toFixed(1)} GiB in all)`),
+    );
+    const [, names, values] = /^\| (`POSTGRES_MEMORY`.*?) \| (.*?) \|/m.exec(readme);
+    const told = (cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, one]) => one);
+    assert.deepEqual(
+      told(values),
+      told(names).map((name) => services[name.replace('_MEMORY', '').toLowerCase()].mem_limit),
     );
     assert.match(readme, /logs and traces 7 days, metrics 15/);
     assert.equal(yaml('observability/loki/loki.yaml').limits_config.retention_period, '168h');
