@@ -142,7 +142,10 @@ fn serve(role: &'static Role) -> io::Result<()> {
         });
     }
     let listener = TcpListener::bind(("0.0.0.0", role.port))?;
-    println!("level=info msg=\"a stand-in for {}, which is not at hand here, listens\" starts={starts}", role.name);
+    println!(
+        "level=info msg=\"a stand-in for {}, which is not at hand here, listens\" starts={starts}",
+        role.name
+    );
     for stream in listener.incoming().flatten() {
         let pages = Arc::clone(&pages);
         thread::spawn(move || answer(role, &pages, stream));
@@ -183,7 +186,8 @@ fn answer(role: &Role, pages: &Pages, stream: TcpStream) -> io::Result<()> {
         if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
             break;
         }
-        is_signed |= role.name == "grafana" && header.trim() == format!("Authorization: Basic {}", credentials()?);
+        is_signed |=
+            role.name == "grafana" && header.trim() == format!("Authorization: Basic {}", credentials()?);
         let header = header.to_ascii_lowercase();
         if let Some(value) = header.strip_prefix("content-length:") {
             length = value.trim().parse().map_err(io::Error::other)?;
@@ -219,13 +223,18 @@ fn answer(role: &Role, pages: &Pages, stream: TcpStream) -> io::Result<()> {
 }
 
 /// The contact point "Plant Care", whose id is its name in base64.
-const RECEIVER: &str = "/apis/notifications.alerting.grafana.app/v1beta1/namespaces/default/receivers/UGxhbnQgQ2FyZQ";
+const RECEIVER: &str =
+    "/apis/notifications.alerting.grafana.app/v1beta1/namespaces/default/receivers/UGxhbnQgQ2FyZQ";
 
 /// What the provisioned file has of it; secrets are told by their names alone.
 fn receiver() -> Option<String> {
     let text = fs::read_to_string("/etc/grafana/provisioning/alerting/notifications.yml").ok()?;
     let (_, points) = text.split_once("contactPoints:")?;
-    let value = |line: &str, name: &str| line.trim().strip_prefix(name).map(|value| value.trim().to_owned());
+    let value = |line: &str, name: &str| {
+        line.trim()
+            .strip_prefix(name)
+            .map(|value| value.trim().to_owned())
+    };
     let mut integrations = Vec::new();
     let mut uid = String::new();
     for line in points.lines().take_while(|line| !line.starts_with("policies:")) {
@@ -249,7 +258,8 @@ fn credentials() -> io::Result<String> {
     let text = format!("admin:{}", fs::read_to_string("/run/secrets/grafana_password")?);
     let mut coded = String::new();
     for chunk in text.as_bytes().chunks(3) {
-        let bits = chunk.iter().fold(0, |bits, &byte| bits << 8 | usize::from(byte)) << (8 * (3 - chunk.len()));
+        let bits =
+            chunk.iter().fold(0, |bits, &byte| bits << 8 | usize::from(byte)) << (8 * (3 - chunk.len()));
         for digit in 0..4 {
             coded.push(if digit <= chunk.len() {
                 char::from(DIGITS[bits >> (18 - 6 * digit) & 63])
@@ -288,7 +298,10 @@ fn read_logs() -> String {
     if let Ok((200, list)) = get(proxy, "/v1.41/containers/json") {
         for id in list.split("\"Id\":\"").skip(1).filter_map(|rest| rest.get(..64)) {
             let inspected = get(proxy, &format!("/v1.41/containers/{id}/json"));
-            let log = get(proxy, &format!("/v1.41/containers/{id}/logs?stdout=1&stderr=1&tail=5"));
+            let log = get(
+                proxy,
+                &format!("/v1.41/containers/{id}/logs?stdout=1&stderr=1&tail=5"),
+            );
             if let (Ok((200, _)), Ok((200, log))) = (inspected, log) {
                 told.push(format!("\"{id}\":{}", log.len()));
             }
