@@ -4,7 +4,7 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
-  CHECKOUT, ask, containers, docker, file, isWell, replaced, run, running, script, sql, started,
+  API, CHECKOUT, areImagesReal, ask, containers, docker, file, isWell, replaced, run, running, script, sql, started,
 } from './stack.mjs';
 
 const recipes = join(CHECKOUT, 'target-of-the-proof');
@@ -85,13 +85,22 @@ for (const command of ['start', 'restart']) {
   });
 }
 
-test('a new program whose server does not come up is told, and rollback brings back the one before', async () => {
-  const env = await buildOf('lame', 'FROM plant-care:local\nENV LISTEN_ADDR=127.0.0.1:1\nENTRYPOINT ["/plant-care", "healthcheck"]\n');
-  const { output } = await script('start', { env: { ...env, PATIENCE_SECONDS: '45' }, expect: 'failure' });
-  assert.match(output, /migrate|api/);
-  await script('rollback', { expect: 'any' });
-  await script('start');
+test('a new program that migrates and does not serve: it is told, and rollback brings back the one before', async () => {
+  const { api } = await containers();
+  const env = await buildOf(
+    'lame',
+    `FROM plant-care:local AS whole
+FROM ${areImagesReal ? 'debian:bookworm-slim' : 'plant-care-proof/bookworm'}
+COPY --from=whole / /
+ENTRYPOINT ["bash", "-c", "[[ $1 != serve ]] && exec /plant-care \"$@\"", "plant-care"]
+`,
+  );
+  const { output } = await script('start', { env: { ...env, PATIENCE_SECONDS: '30' }, expect: 'failure' });
+  assert.match(output, /^api /m);
+  assert.match(output, /rollback/);
+  await script('rollback');
   await isWell();
+  assert.equal((await containers()).api.image, api.image);
   assert.equal((await ask('{ __typename }')).status, 200);
 });
 
