@@ -101,7 +101,7 @@ suite('setup-observability.sh with replicas', () => {
     const { code, output, steps } = await world.run(['upgrade']);
     assert.equal(code, 0, output);
     assert.deepEqual(await serving(), ['second healthy', 'second healthy', 'second healthy']);
-    const rolled = steps.filter((step) => /scale api=|^(stop|rm) /.test(step));
+    const rolled = steps.filter((step) => /scale api=|^(stop --time|rm) /.test(step));
     const more = 'up --detach --no-deps --no-recreate --no-build --scale api=4 api';
     const one = [more, /^stop --time 20 id\d+$/, /^rm id\d+$/];
     const expected = [...one, ...one, ...one, more.replace('=4', '=3'), 'up --detach --no-build --remove-orphans --scale api=3'];
