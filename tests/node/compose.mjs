@@ -58,8 +58,9 @@ export function complaints(file) {
       if (/^[./]/.test(from) && mode !== 'ro') say(`can write to ${from}`);
       if (to === undefined) say(`${from} has no target`);
     }
-    const isConfigured = configured.some(([from]) => /^\.\/|-secrets$/.test(from));
-    if (isConfigured && !profiles.includes('tools') && service.labels?.['plant.care.files'] === undefined)
+    // Who runs once runs at each start; and Postgres reads its password when it makes a database, and not again.
+    const isConfigured = configured.some(([from]) => /^\.\/|-secrets$/.test(from)) && name !== 'postgres';
+    if (isConfigured && service.restart !== 'no' && service.labels?.['plant.care.files'] === undefined)
       say('is not made again when its files change');
 
     const once = service.restart === 'no';

@@ -33,6 +33,7 @@ let folder;
 let engine;
 let port;
 let proxy;
+let told = '';
 const asked = [];
 
 /** The file, with these parts of it replaced. */
@@ -103,6 +104,7 @@ before(async () => {
   );
   await writeFile(file, text);
   proxy = spawn(HAPROXY, ['-db', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  proxy.stdout.on('data', (data) => (told += data));
   await until(async () => ((await request('GET /_ping')).status === 200 ? true : null), 10, () => 'HAProxy does not answer');
   asked.length = 0;
 });
@@ -270,12 +272,11 @@ suite('the proxy before the socket', () => {
     const answer = await fetch(`http://127.0.0.1:${port}/v1.41/containers/${ID}/logs?follow=1&stdout=1`);
     assert.equal(await answer.text(), 'first\nlast\n');
     const late = await fetch(`http://127.0.0.1:${port}/v1.49/networks`);
-    await assert.rejects(late.text());
+    assert.equal(late.status, 504);
   });
 
   test('what is refused is told, and nothing else is', async () => {
-    let told = '';
-    proxy.stdout.on('data', (data) => (told += data));
+    told = '';
     await request('GET /_ping');
     await request('GET /secrets?marked');
     await until(() => (told.includes('marked') ? true : null), 5, () => told);
