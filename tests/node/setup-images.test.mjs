@@ -102,7 +102,7 @@ suite('setup-observability.sh with replicas', () => {
     assert.equal(code, 0, output);
     assert.deepEqual(await serving(), ['second healthy', 'second healthy', 'second healthy']);
     const rolled = steps.filter((step) => /scale api=|^(stop --time|rm) /.test(step));
-    const more = 'up --detach --no-deps --no-recreate --no-build --scale api=4 api';
+    const more = 'up --detach --no-recreate --no-build --scale api=4 api';
     const one = [more, /^stop --time 20 id\d+$/, /^rm id\d+$/];
     const expected = [...one, ...one, ...one, more.replace('=4', '=3'), 'up --detach --no-build --remove-orphans --scale api=3'];
     assert.equal(rolled.length, expected.length, rolled.join('\n'));
