@@ -15,9 +15,12 @@ old=$volume/.before
 # Is there while what lies in the volume itself is the new.
 mark=$volume/.exchanged
 
-# each FROM TO: moves all files of a folder but our own.
+# each FROM TO: moves all files of a folder but our own. Not by find, which does not tell that a move failed.
 each() {
-    find "$1" -mindepth 1 -maxdepth 1 ! -name .restoring ! -name .before ! -name .exchanged -exec mv {} "$2" \;
+    for path in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        case $path in */.restoring | */.before | */.exchanged) continue ;; esac
+        if [ -e "$path" ] || [ -L "$path" ]; then mv "$path" "$2"; fi
+    done
 }
 
 # like FOLDER OTHER: the owner and the mode of the other.

@@ -44,10 +44,10 @@ backup() {
         >"$folder.partial/postgres.dump" </dev/null || die "The database could not be dumped."
     say "Photos"
     archive pack api >"$folder.partial/photos.tar.gz" </dev/null || die "The photos could not be read."
-    if [[ -n $(running grafana) ]]; then
+    grafana_was_stopped=$(running grafana)
+    if [[ -n $grafana_was_stopped ]]; then
         say "Grafana, which stops for a moment: its database is a file"
-        grafana_was_stopped=yes
-        compose stop grafana
+        docker stop --time "$(grace "$grafana_was_stopped")" "$grafana_was_stopped" >/dev/null
     fi
     archive pack grafana >"$folder.partial/grafana.tar.gz" </dev/null || die "Grafana's data could not be read."
     start_grafana_again
@@ -64,8 +64,9 @@ backup() {
     if [[ -n $keep ]]; then remove_old_backups "$keep"; fi
 }
 
+# Not by compose, which would start what it depends on as well.
 start_grafana_again() {
-    if [[ -n $grafana_was_stopped ]]; then compose start grafana; fi
+    if [[ -n $grafana_was_stopped ]]; then docker start "$grafana_was_stopped" >/dev/null; fi
     grafana_was_stopped=''
 }
 

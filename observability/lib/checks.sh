@@ -8,8 +8,10 @@ port_is_taken() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
 # The ports that the stack's own containers publish now.
 own_ports() {
-    docker ps --filter "label=com.docker.compose.project=$project" --format '{{.Ports}}' \
-        | grep -o ':[0-9]*->' | tr -dc '0-9\n' | sort -u || true
+    local ids
+    mapfile -t ids < <(containers status=running)
+    ((${#ids[@]} == 0)) || docker inspect --format \
+        '{{range $inside, $outside := .NetworkSettings.Ports}}{{range $outside}}{{.HostPort}} {{end}}{{end}}' "${ids[@]}"
 }
 
 check_ports() {

@@ -67,6 +67,7 @@ END
 
 undo_databases() {
     in_postgres >/dev/null <<'END'
+SET client_min_messages = warning;
 SELECT EXISTS (SELECT FROM pg_database WHERE datname = :'before') AS exchanged \gset
 \if :exchanged
 ALTER DATABASE :"database" WITH ALLOW_CONNECTIONS false;

@@ -18,12 +18,16 @@ states() {
     docker inspect --format "$state" $ids | sort
 }
 
-# unready STATES: the lines of those that are not well, and a line for each that the settings want and that is not there.
-unready() {
+# The services of these settings, in one line.
+wanted_services() {
     local services
     services=$(compose config --services) || die "The settings do not make a stack."
-    services=${services//$'\n'/ }
-    awk -v once="$once" -v services="$services" -v replicas="$API_REPLICAS" '
+    printf '%s\n' "${services//$'\n'/ }"
+}
+
+# unready STATES SERVICES: the lines of those that are not well, and a line for each that is wanted and not there.
+unready() {
+    awk -v once="$once" -v services="$2" -v replicas="$API_REPLICAS" '
         NF == 4 {
             count[$1]++
             if (index(once, " " $1 " ")) well = ($2 == "exited" && $4 == 0)
@@ -40,12 +44,13 @@ unready() {
 }
 
 wait_for_health() {
-    local deadline=$((SECONDS + PATIENCE_SECONDS)) now waiting
+    local deadline=$((SECONDS + PATIENCE_SECONDS)) now waiting services
+    services=$(wanted_services)
     say "Waiting until all are healthy"
     while :; do
         now=$(states)
         [[ -n $now ]] || die "No container was started."
-        waiting=$(unready "$now")
+        waiting=$(unready "$now" "$services")
         [[ -n $waiting ]] || return 0
         ((SECONDS < deadline)) || die "Not healthy after $PATIENCE_SECONDS s (service, state, health, exit code):
 $waiting
@@ -72,13 +77,14 @@ wait_for() {
 }
 
 status() {
-    local now wrong
+    local now wrong services
     need_engine
     now=$(states)
     if [[ -e $journal_file ]]; then warn "A restore was interrupted: $self start puts an end to it."; fi
     [[ -n $now ]] || die "Nothing runs. $self start starts it."
     { printf 'SERVICE STATE HEALTH EXIT\n%s\n' "$now"; } | awk '{ printf "%-16s %-12s %-10s %s\n", $1, $2, $3, $4 }'
-    wrong=$(unready "$now")
+    services=$(wanted_services)
+    wrong=$(unready "$now" "$services")
     [[ -z $wrong ]] || die "
 Not well:
 $wrong"

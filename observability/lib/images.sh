@@ -37,7 +37,7 @@ adopt() {
 # roll [OPTION...]: one more replica with the new image; when it is healthy, an old one drains and goes; and so on. If the
 # new one does not get healthy, the old ones go on serving.
 roll() {
-    local old before new id count wanted
+    local old before new id count
     # Compose would start what had stopped and count it.
     remove_stopped api
     mapfile -t old < <(stale_replicas "$@")
@@ -46,7 +46,7 @@ roll() {
     for id in "${old[@]}"; do
         mapfile -t before < <(running api)
         count=${#before[@]}
-        if ! compose up --detach --no-deps --no-recreate --no-build --scale "api=$((count + 1))" api; then
+        if ! more_replicas $((count + 1)); then
             give_up_roll "A new replica could not be started." "${before[@]}"
         fi
         new=$(running api | grep -vxF "$(printf '%s\n' "${before[@]}")" || true)
@@ -57,8 +57,15 @@ roll() {
         docker stop --time "$(grace "$id")" "$id" >/dev/null
         docker rm "$id" >/dev/null
     done
-    wanted=$API_REPLICAS
-    compose up --detach --no-deps --no-recreate --no-build --scale "api=$wanted" api
+    more_replicas "$API_REPLICAS"
+}
+
+# more_replicas COUNT: the present ones stay. Run-once services belong to it, as a service without its dependencies would
+# be another configuration for compose; so that they are those of the new image, the old ones go first.
+more_replicas() {
+    local service
+    for service in init postgres-setup migrate; do remove_stopped "$service"; done
+    compose up --detach --no-recreate --no-build --scale "api=$1" api
 }
 
 remove_stopped() {

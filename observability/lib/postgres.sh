@@ -10,11 +10,12 @@ in_database() {
         --no-align --set=ON_ERROR_STOP=1 --set=database="$database" --set=spare="$spare" --set=before="$before" --file=-
 }
 
-# Hands the secrets out and has Postgres run; what runs already is not touched.
+# Hands the secrets out and has Postgres run; what runs already is not touched. Not with --no-deps: compose would take a
+# service without its dependencies for another configuration, and recreate it the next time.
 start_postgres() {
     local id
     one_off init </dev/null || die "The secrets could not be handed out; what ran runs on."
-    compose up --detach --no-deps --no-recreate --no-build postgres || die "Postgres did not start; $self logs postgres says why."
+    compose up --detach --no-recreate --no-build postgres || die "Postgres did not start; $self logs postgres says why."
     id=$(running postgres)
     if [[ -z $id ]] || ! wait_for "$id"; then die "Postgres is not healthy; $self logs postgres says why."; fi
 }

@@ -32,6 +32,7 @@ check_room() {
 # fill_spare DUMP FOLDER-OF-SECRETS
 fill_spare() {
     in_postgres <<'END' || die "A spare database could not be made."
+SET client_min_messages = warning;
 DROP DATABASE IF EXISTS :"spare" WITH (FORCE);
 CREATE DATABASE :"spare" TEMPLATE template0;
 END

@@ -76,7 +76,7 @@ bring_up() {
         # Compose would recreate the replicas too, and all at once. Run-once services run below, in their order.
         if [[ " $* " == *" --force-recreate "* ]]; then
             mapfile -t others < <(compose config --services | grep -vxE 'api|init|postgres-setup|migrate')
-            compose up --detach --no-build --no-deps --force-recreate "${others[@]}" \
+            compose up --detach --no-build --force-recreate "${others[@]}" \
                 || die "A part did not start; its state is above, and $self logs SERVICE says more."
             set --
         fi

@@ -68,6 +68,11 @@ suite('the proxy before the replicas', () => {
     assert.ok(seconds(value('lb_try_duration')) > seconds(value('health_interval')) + seconds(value('health_timeout')));
   });
 
+  test('a stranger whose requests fail takes no replica from others, and one that died not all that is new', () => {
+    assert.ok(!lines.some((line) => /^(fail_duration|max_fails|unhealthy_)/.test(line)));
+    assert.equal(value('lb_policy'), 'random');
+  });
+
   test('a connection that is used again is not about to be ended by the API', () => {
     assert.ok(seconds(value('keepalive')) <= setting('LIMIT_IDLE_SECONDS') / 2);
   });

@@ -18,11 +18,11 @@ afterEach(() => world.remove());
 const START = [
   'compose build api',
   'run --rm --no-deps -T init',
-  'up --detach --no-deps --no-recreate --no-build postgres',
+  'up --detach --no-recreate --no-build postgres',
   /^exec -T postgres psql /,
   'run --rm --no-deps -T -e PGDATABASE=plant_care_db postgres-setup',
   'run --rm --no-deps -T migrate',
-  'tag plant-care:next plant-care:local',
+  'tag first plant-care:local',
   'image rm plant-care:next',
   'up --detach --no-build --remove-orphans --scale api=1',
 ];
@@ -89,7 +89,7 @@ suite('setup-observability.sh start', () => {
 
   for (const [words, complaint, done] of [
     ['build', /could not be built; what ran runs on/, 0],
-    ['up --detach --no-deps', /Postgres did not start/, 2],
+    ['up --detach --no-recreate', /Postgres did not start/, 2],
     ['psql', /password of postgres could not be set/, 3],
     ['postgres-setup', /could not be set up; what ran runs on/, 4],
     ['migrate', /migration was refused.*\nWhat ran runs on/, 5],
@@ -162,7 +162,8 @@ suite('setup-observability.sh start', () => {
       assert.equal(code, 1);
       assert.match(output, new RegExp(`are taken: ${world.port.GRAFANA_PORT} \\(GRAFANA_PORT\\)\\.`));
       assert.ok(!compose.some((call) => /^(up|build)/.test(call)));
-      await world.say('ports', `127.0.0.1:${world.port.GRAFANA_PORT}->3000/tcp, 8001/tcp\n`);
+      await world.say('containers', 'id1 grafana running healthy 0 image hash\n');
+      await world.say('ports', `${world.port.GRAFANA_PORT} \n`);
       assert.equal((await world.run(['start'])).code, 0);
     } finally {
       held.close();
@@ -216,7 +217,7 @@ suite('setup-observability.sh start', () => {
     const second = await world.run(['backup']);
     assert.equal(second.code, 1);
     assert.match(second.output, new RegExp(`start has been at work since \\S+ \\(process ${first.pid}\\)`));
-    assert.deepEqual(second.calls, []);
+    assert.deepEqual(second.calls.filter((call) => !/ build api$/.test(call)), []);
     // What it had called goes on, and is ended by the next.
     first.kill('SIGKILL');
     await once(first, 'exit');

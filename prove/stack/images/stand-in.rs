@@ -216,7 +216,7 @@ fn answer(role: &Role, pages: &Pages, stream: TcpStream) -> io::Result<()> {
     write!(
         &mut &stream,
         "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
-        // Alloy's health check reads the word.
+        // Alloy's health check looks for it.
         if status == 200 { "OK" } else { "-" },
         page.len()
     )
