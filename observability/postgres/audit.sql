@@ -1,9 +1,9 @@
 -- An audit trail that is off until SELECT audit.switch_on(): which row of which table was changed, when, by which role
--- from where, and which columns; and what was done to the tables themselves. No values: the trail would be a second copy
--- of the members' data, outside of every rule about who may see it and when it is erased.
+-- from where, and which columns; and what was done to the tables themselves. No values: the trail would be a second
+-- copy of the members' data, outside of every rule about who may see it and when it is erased.
 --
--- Whoever owns a table can drop, disable, rename or replace its triggers. So while the trail is on, event triggers, which
--- only a superuser can touch, look at every table after every command that defines something: a new one gets the
+-- Whoever owns a table can drop, disable, rename or replace its triggers. So while the trail is on, event triggers,
+-- which only a superuser can touch, look at every table after every command that defines something: a new one gets the
 -- trail's triggers, and a command that leaves one without them is refused.
 SET client_min_messages = warning;
 
@@ -88,9 +88,9 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- What each table must have, in whatever schema it is: a role's search_path can lead the API to any. A partitioned table
--- holds no rows, and TRUNCATE fires the triggers of its partitions; these have triggers of their own, so that they can
--- be attached and detached. Temporary tables end with their session, and nothing can make them permanent.
+-- What each table must have, in whatever schema it is: a role's search_path can lead the API to any. A partitioned
+-- table holds no rows, and TRUNCATE fires the triggers of its partitions; these have triggers of their own, so that
+-- they can be attached and detached. Temporary tables end with their session, and nothing can make them permanent.
 --
 -- to_jsonb calls the cast to json of a type that is not built in, and whoever owns the type wrote that cast: here it
 -- would run as the superuser. Such a column is read by its type's output function, which only superusers can make.
@@ -102,7 +102,9 @@ CROSS JOIN LATERAL (
     SELECT CASE WHEN bool_or(columns.atttypid >= 16384)
         THEN format('SELECT to_jsonb(fields) FROM (SELECT %s) AS fields', string_agg(
             CASE WHEN columns.atttypid >= 16384
-                THEN format('CASE num_nulls(($1).%1$I) WHEN 0 THEN format(''%%s'', ($1).%1$I) END AS %1$I', columns.attname)
+                THEN format(
+                    'CASE num_nulls(($1).%1$I) WHEN 0 THEN format(''%%s'', ($1).%1$I) END AS %1$I', columns.attname
+                )
                 ELSE format('($1).%I', columns.attname)
             END, ', ' ORDER BY columns.attnum))
         ELSE ''
@@ -153,7 +155,9 @@ FULL JOIN (
             OR triggers.tgfoid IN ('audit.record()'::regprocedure, 'audit.record_truncate()'::regprocedure))
 ) AS found ON found.tgrelid = wanted.relid AND found.tgname = wanted.name
 WHERE (found.is_whole AND found.tgtype = wanted.type AND found.tgfoid = wanted.function AND found.tgargs = (
-    SELECT coalesce(string_agg(convert_to(argument, getdatabaseencoding()) || decode('00', 'hex'), '' ORDER BY position), '')
+    SELECT coalesce(
+        string_agg(convert_to(argument, getdatabaseencoding()) || decode('00', 'hex'), '' ORDER BY position), ''
+    )
     FROM unnest(wanted.arguments) WITH ORDINALITY AS arguments (argument, position)
 )) IS NOT TRUE;
 
@@ -180,7 +184,8 @@ BEGIN
     RAISE EXCEPTION 'The audit trail is on: trigger % of table % must stay as the trail made it.',
         quote_ident(trigger_name), table_name
         USING ERRCODE = 'insufficient_privilege',
-            HINT = 'Names audit and audit_truncate are the trail''s. A superuser switches it off: SELECT audit.switch_off()';
+            HINT = 'The names audit and audit_truncate are the trail''s. '
+                'A superuser switches it off: SELECT audit.switch_off()';
 END $$;
 
 -- After every command that defines something: what it did is recorded, and all tables are watched.
@@ -290,8 +295,9 @@ BEGIN
     FOR watched IN
         SELECT tgname AS name, tgrelid::regclass AS table
         FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
-        WHERE tgparentid = 0 AND relkind IN ('r', 'p') AND relpersistence <> 't' AND (tgname IN ('audit', 'audit_truncate')
-            OR tgfoid IN ('audit.record()'::regprocedure, 'audit.record_truncate()'::regprocedure))
+        WHERE tgparentid = 0 AND relkind IN ('r', 'p') AND relpersistence <> 't'
+            AND (tgname IN ('audit', 'audit_truncate')
+                OR tgfoid IN ('audit.record()'::regprocedure, 'audit.record_truncate()'::regprocedure))
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', watched.name, watched.table);
     END LOOP;

@@ -1,6 +1,6 @@
 -- The API's role makes and owns its tables and is no superuser; the role that Alloy watches with reads statistics only.
--- The database itself is the superuser's: its owner could drop it together with the audit trail, and set parameters that
--- the superuser's own sessions start with.
+-- The database itself is the superuser's: its owner could drop it together with the audit trail, and set parameters
+-- that the superuser's own sessions start with.
 -- Passwords go into no log.
 SET log_statement = 'none';
 SET log_min_duration_statement = -1;
