@@ -118,6 +118,8 @@ async fn a_copy_of_a_database_or_other_keys_make_another_deployment() {
     let settings = [
         ("BUS_URL", nats.url()),
         ("DATABASE_URL", database.clone()),
+        // With its other key, which must be the database's.
+        ("DATA_DIR", folder.clone()),
         ("SECRET_KEY", secret.to_owned()),
     ];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));

@@ -2,7 +2,7 @@
 -- The views belong to the superuser, so plant_monitor sees what it may not ask for itself, and no member's data.
 SET client_min_messages = warning;
 
-CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA public;
 CREATE SCHEMA IF NOT EXISTS monitoring;
 
 -- The statements that take most of the database's time, without their parameters.
@@ -20,7 +20,7 @@ SELECT
     round(100.0 * statements.shared_blks_hit
         / nullif(statements.shared_blks_hit + statements.shared_blks_read, 0), 1) AS cache_hit_percent,
     left(regexp_replace(statements.query, '\s+', ' ', 'g'), 500) AS query
-FROM pg_stat_statements AS statements
+FROM public.pg_stat_statements AS statements
 JOIN pg_database AS databases ON databases.oid = statements.dbid AND databases.datname = current_database()
 LEFT JOIN pg_roles AS roles ON roles.oid = statements.userid
 ORDER BY statements.total_exec_time DESC;

@@ -7,6 +7,9 @@ folder=${SETUP_FOLDER:-/setup}
 secrets=${SECRETS_FOLDER:-/run/secrets}
 if [ -e "$secrets/postgres_password" ]; then PGPASSWORD=$(cat "$secrets/postgres_password") && export PGPASSWORD; fi
 
+# The API's role can make functions in public, and an unqualified call by the superuser must not find them.
+export PGOPTIONS='--search_path=pg_catalog'
+
 run() { psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null "$@"; }
 run --set=secrets="$secrets" --file="$folder/roles.sql"
 run --single-transaction --file="$folder/monitoring.sql"
