@@ -2,18 +2,11 @@
 // observability/README.md, and nothing else may.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { containers, file, inNetworkOf, run, started } from './stack.mjs';
 
 const CONNECT_SECONDS = 1;
 const AT_ONCE = 40;
-
-let all;
-
-before(async () => {
-  await started();
-  all = Object.values(await containers()).filter(({ state }) => state === 'running');
-});
 
 /** Ports on which somebody listens in a network namespace, but for loopback's. */
 async function listening({ pid }) {
@@ -56,50 +49,57 @@ async function documented() {
   );
 }
 
-test('each pair of services on each port: what the table of the documents allows, and nothing else', async (t) => {
-  const cases = [];
-  for (const to of all) {
-    for (const port of await listening(to)) {
-      for (const from of all) {
-        if (from.id !== to.id) for (const address of to.addresses) cases.push({ from, to, address, port });
+const runningNow = async () => Object.values(await containers()).filter(({ state }) => state === 'running');
+
+for (const [name, values] of Object.entries({ 'one server': {}, 'replicas behind the proxy': { PROXY: 'on', API_REPLICAS: 2 } })) {
+  test(`${name}: each pair of services on each port, as the table of the documents has it`, async (t) => {
+    await started(values);
+    const all = await runningNow();
+    const cases = [];
+    for (const to of all) {
+      for (const port of await listening(to)) {
+        for (const from of all) {
+          if (from.id !== to.id) for (const address of to.addresses) cases.push({ from, to, address, port });
+        }
       }
     }
-  }
-  const found = new Set();
-  await each(cases, async ({ from, to, address, port }) => {
-    if (await reaches(from, address, port)) found.add(`${from.service} ${to.service} ${port}`);
-  });
-  const allowed = await documented();
-  t.diagnostic(`${cases.length} attempts, ${found.size} of ${allowed.size} documented ways open`);
-  assert.deepEqual([...found].filter((way) => !allowed.has(way)).sort(), [], 'open, and not documented');
-  const services = new Set(all.map(({ service }) => service));
-  // Between the replicas of a service there is nothing to see where there is one.
-  const expected = [...allowed].filter((way) => {
-    const [from, to] = way.split(' ');
-    return from !== to && services.has(from) && services.has(to);
-  });
-  assert.deepEqual(expected.filter((way) => !found.has(way)).sort(), [], 'documented, and not open');
-});
-
-test('the world outside: only those reach it that must', { skip: !process.env.STACK_OUTSIDE }, async () => {
-  // The other end of the engine's own network is the world to its containers.
-  const { stdout } = await run('ip', ['route', 'show', 'default']);
-  const [, outside] = /default via (\S+)/.exec(stdout);
-  const port = 20000 + (process.pid % 10000);
-  const world = await listenOutside(outside, port);
-  try {
     const found = new Set();
-    await each(all, async (from) => {
-      if (await reaches(from, outside, port)) found.add(from.service);
+    await each(cases, async ({ from, to, address, port }) => {
+      if (await reaches(from, address, port)) found.add(`${from.service} ${to.service} ${port}`);
     });
-    const [, text] = /^Out to the world: (.*)$/m.exec(await file('observability/README.md'));
-    const services = new Set(all.map(({ service }) => service));
-    const allowed = [...text.matchAll(/`([\w-]+)`/g)].map(([, name]) => name).filter((name) => services.has(name));
-    assert.deepEqual([...found].sort(), allowed.sort());
-  } finally {
-    world.kill('SIGKILL');
-  }
-});
+    const allowed = await documented();
+    t.diagnostic(`${cases.length} attempts, ${found.size} of ${allowed.size} documented ways open`);
+    assert.deepEqual([...found].filter((way) => !allowed.has(way)).sort(), [], 'open, and not documented');
+    const count = (service) => all.filter((one) => one.service === service).length;
+    // From a service to itself there is a way where it has replicas.
+    const expected = [...allowed].filter((way) => {
+      const [from, to] = way.split(' ');
+      return count(from) > 0 && count(to) > (from === to ? 1 : 0);
+    });
+    assert.deepEqual(expected.filter((way) => !found.has(way)).sort(), [], 'documented, and not open');
+  });
+
+  test(`${name}: only those reach the world outside that must`, { skip: !process.env.STACK_OUTSIDE }, async () => {
+    const all = await runningNow();
+    // The other end of the engine's own network is the world to its containers.
+    const { stdout } = await run('ip', ['route', 'show', 'default']);
+    const [, outside] = /default via (\S+)/.exec(stdout);
+    const port = 20000 + (process.pid % 10000);
+    const world = await listenOutside(outside, port);
+    try {
+      const found = new Set();
+      await each(all, async (from) => {
+        if (await reaches(from, outside, port)) found.add(from.service);
+      });
+      const [, text] = /^Out to the world: (.*)$/m.exec(await file('observability/README.md'));
+      const services = new Set(all.map(({ service }) => service));
+      const allowed = [...text.matchAll(/`([\w-]+)`/g)].map(([, name]) => name).filter((name) => services.has(name));
+      assert.deepEqual([...found].sort(), allowed.sort());
+    } finally {
+      world.kill('SIGKILL');
+    }
+  });
+}
 
 /** A listener on the far side of the engine's network; the process. */
 async function listenOutside(address, port) {
