@@ -162,7 +162,7 @@ suite('setup-observability.sh start', () => {
       assert.equal(code, 1);
       assert.match(output, new RegExp(`are taken: ${world.port.GRAFANA_PORT} \\(GRAFANA_PORT\\)\\.`));
       assert.ok(!compose.some((call) => /^(up|build)/.test(call)));
-      await world.say('containers', 'id1 grafana running healthy 0 image hash\n');
+      await world.say('containers', 'id99 grafana running healthy 0 image hash\n');
       await world.say('ports', `${world.port.GRAFANA_PORT} \n`);
       assert.equal((await world.run(['start'])).code, 0);
     } finally {
@@ -208,11 +208,12 @@ suite('setup-observability.sh start', () => {
     const env = { PATH: `${world.bin}:${process.env.PATH}`, JOURNAL_FOLDERS: '/nonexistent', ...world.port };
     const first = spawn('bash', [script, 'start'], { env, stdio: ['ignore', 'pipe', 'ignore'] });
     let told = '';
-    await new Promise((resolve) => {
+    await new Promise((resolve, reject) => {
       first.stdout.on('data', (data) => {
         told += data;
         if (told.includes('Building')) resolve();
       });
+      first.once('exit', () => reject(new Error(told)));
     });
     const second = await world.run(['backup']);
     assert.equal(second.code, 1);
