@@ -88,7 +88,7 @@ suite('compose.yaml', () => {
       ({ api }) => (api.healthcheck.test = ['CMD', 'curl', '-f', 'http://127.0.0.1:8000']),
     ],
     ['tempo: nobody asks whether it is healthy', ({ tempo }) => (tempo.healthcheck = { disable: true })],
-    ['grafana: waits for tempo, which has no health check', ({ tempo }) => (tempo.healthcheck = { disable: true })],
+    ['postgres-setup: waits for postgres, which has no health check', ({ postgres }) => (postgres.healthcheck = { disable: true })],
     [
       'mimir: nobody asks whether it is healthy',
       (services) => (services['mimir-ready'].healthcheck.test = ['CMD', 'true']),
