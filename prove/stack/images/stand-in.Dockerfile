@@ -18,4 +18,5 @@ COPY --from=build /stand-in /bin/mimir
 COPY --from=build /stand-in /bin/grafana
 ARG PROGRAM
 ENV PROGRAM=$PROGRAM
-ENTRYPOINT ["bash", "-c", "exec \"$PROGRAM\" \"$@\"", "--"]
+# The first process of a container has to listen to SIGTERM by itself, which bash does; it ends as the program ends.
+ENTRYPOINT ["bash", "-c", "trap 'kill $!; exit 0' TERM INT; \"$PROGRAM\" \"$@\" & wait $!", "--"]
