@@ -52,14 +52,16 @@ impl HasDatabaseError for KeysError {
     }
 }
 
-/// Refuses an `ENCRYPTION_KEY` that is not the database's, and writes nothing: whether it is known by its fingerprint, or
-/// by what it opens.
-pub async fn check(database: &impl ConnectionTrait, keys: &Keys) -> Result<(), KeysError> {
+/// Refuses an `ENCRYPTION_KEY` that is not the database's, and writes nothing. Otherwise, whether it is known by its
+/// fingerprint already, and not just by what it opens.
+pub async fn check(database: &impl ConnectionTrait, keys: &Keys) -> Result<bool, KeysError> {
     let recorded = recorded(database, KeyName::Encryption).await?;
     let own = &keys.fingerprints().encryption_key;
-    let is_known = recorded.iter().any(|row| row.fingerprint == *own);
-    if is_known || (recorded.is_empty() && opens_members(database, keys).await?) {
-        return Ok(());
+    if recorded.iter().any(|row| row.fingerprint == *own) {
+        return Ok(true);
+    }
+    if recorded.is_empty() && opens_members(database, keys).await? {
+        return Ok(false);
     }
     Err(KeysError::OtherEncryptionKey {
         own: own.clone(),
@@ -70,16 +72,17 @@ pub async fn check(database: &impl ConnectionTrait, keys: &Keys) -> Result<(), K
 /// Of a process that begins: [checks](check) `ENCRYPTION_KEY` and keeps its fingerprint; tells of a `SECRET_KEY` that is
 /// not the one of the process that began before.
 pub async fn settle(database: &Database, keys: &Keys, clock: &Clock) -> Result<(), KeysError> {
-    check(database.reader(), keys).await?;
-    let secret_keys = recorded(database.reader(), KeyName::Secret).await?;
-    let known = recorded(database.reader(), KeyName::Encryption).await?;
-    let own = keys.fingerprints();
-    if !known.is_empty() && secret_keys.iter().any(|row| row.fingerprint == own.secret_key) {
+    let is_known = check(database.reader(), keys).await?;
+    let before = recorded(database.reader(), KeyName::Secret).await?;
+    let other = before
+        .iter()
+        .find(|row| row.fingerprint != keys.fingerprints().secret_key);
+    if is_known && !before.is_empty() && other.is_none() {
         return Ok(());
     }
-    if let Some(before) = secret_keys.first() {
+    if let Some(other) = other {
         tracing::warn!(
-            since = %before.recorded_at,
+            since = %other.recorded_at,
             "SECRET_KEY is another one than before: sessions and stream tickets of before have ended, and every replica must \
              have the new one"
         );
@@ -98,8 +101,8 @@ pub async fn settle(database: &Database, keys: &Keys, clock: &Clock) -> Result<(
                         .execute_unprepared("LOCK TABLE key_fingerprints IN EXCLUSIVE MODE")
                         .await?;
                 }
-                check(transaction, &begun.keys).await?;
-                keep(transaction, begun).await
+                let is_known = check(transaction, &begun.keys).await?;
+                Ok(keep(transaction, begun, is_known).await?)
             })
         })
         .await
@@ -112,7 +115,7 @@ struct Begun {
     now: DateTime<Utc>,
 }
 
-async fn keep(transaction: &impl ConnectionTrait, begun: &Begun) -> Result<(), KeysError> {
+async fn keep(transaction: &impl ConnectionTrait, begun: &Begun, is_known: bool) -> Result<(), DbErr> {
     let own = begun.keys.fingerprints();
     let row = |id, key_name, fingerprint: &str| Model {
         id,
@@ -122,7 +125,7 @@ async fn keep(transaction: &impl ConnectionTrait, begun: &Begun) -> Result<(), K
     };
     let [encryption, secret] = begun.ids;
     let mut rows = Vec::new();
-    if recorded(transaction, KeyName::Encryption).await?.is_empty() {
+    if !is_known {
         rows.push(row(encryption, KeyName::Encryption, &own.encryption_key));
     }
     Entity::delete_many()
