@@ -60,11 +60,17 @@ roll() {
     more_replicas "$API_REPLICAS"
 }
 
-# more_replicas COUNT: the present ones stay. Run-once services belong to it, as a service without its dependencies would
-# be another configuration for compose; so that they are those of the new image, the old ones go first.
-more_replicas() {
+# Run-once services are made anew for each `up`: compose would keep those of the old image, or recreate them, and with
+# one that it recreates it recreates all that depend on it, which is every replica at once.
+forget_once() {
     local service
     for service in init postgres-setup migrate; do remove_stopped "$service"; done
+}
+
+# more_replicas COUNT: the present ones stay. Not with --no-deps: a service without its dependencies is another
+# configuration for compose.
+more_replicas() {
+    forget_once
     compose up --detach --no-recreate --no-build --scale "api=$1" api
 }
 

@@ -81,6 +81,7 @@ bring_up() {
             set --
         fi
     fi
+    forget_once
     compose up --detach --no-build --remove-orphans --scale "api=$API_REPLICAS" "$@" \
         || die "A part did not start; its state is above, and $self logs SERVICE says more.
 If it is the new image: $self rollback"
