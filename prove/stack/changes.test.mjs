@@ -64,7 +64,7 @@ async function buildOf(name, lines) {
 /** The program in a container with a shell, which in the place of one of its commands does something else, and fails. */
 const without = (command, instead) => `FROM plant-care:local AS whole
 FROM ${areImagesReal ? 'debian:bookworm-slim' : 'plant-care-proof/bookworm'}
-COPY --from=whole / /
+COPY --from=whole /plant-care /plant-care
 ENTRYPOINT ["bash", "-c", "[[ $1 != ${command} ]] && exec /plant-care \\"$@\\"; ${instead}; exit 1", "plant-care"]
 `;
 
